@@ -1,0 +1,1 @@
+"""Parsing of what cameras upload. Runs in child processes only."""

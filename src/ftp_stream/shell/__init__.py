@@ -1,0 +1,1 @@
+"""Input and output, thin and dumb. Shells do not import each other."""
