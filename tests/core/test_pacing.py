@@ -1,0 +1,57 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ftp_stream.core.pacing import CUSHION_US, TURN, Pace, rate_for
+
+
+def test_one_second_of_media_is_due_a_second_after_the_anchor() -> None:
+    pace = Pace(now=100.0, media_us=5_000_000)
+    assert pace.due(100.0) == 5_000_000
+    assert pace.due(101.0) == 6_000_000
+    assert pace.when(7_000_000) == 102.0
+
+
+def test_another_rate_goes_on_without_a_jump() -> None:
+    pace = Pace(now=0.0, media_us=0).at_rate(10.0, 1.03)
+    assert pace.due(10.0) == 10_000_000
+    assert pace.due(20.0) == 20_300_000
+
+
+def test_the_same_rate_leaves_the_anchor_alone() -> None:
+    pace = Pace(now=0.0, media_us=0)
+    assert pace.at_rate(5.0, 1.0) is pace
+
+
+def test_after_a_stall_nothing_is_hurried_for() -> None:
+    pace = Pace(now=0.0, media_us=0).resumed(12.0, 10_000_000)
+    assert pace.due(12.0) == 10_000_000
+    assert pace.due(13.0) == 11_000_000
+
+
+def test_media_that_is_not_due_yet_is_no_stall() -> None:
+    pace = Pace(now=0.0, media_us=0)
+    assert pace.resumed(9.0, 10_000_000) is pace
+
+
+@given(st.floats(0, 1e6), st.integers(1, 150_000))
+def test_thirty_days_of_turns_do_not_drift(start: float, turns: int) -> None:
+    """What is due depends on the moment alone, however many questions were asked before it."""
+    pace = Pace(now=start, media_us=0)
+    moment = start
+    for _ in range(min(turns, 100)):
+        moment = start + turns * TURN * 86.4  # up to 30 days
+        pace = pace.at_rate(moment, 1.0)
+    assert abs(pace.due(moment) - (moment - start) * 1e6) <= 1
+
+
+def test_no_file_waiting_means_real_time() -> None:
+    assert rate_for(files_waiting=0, left_us=60_000_000, catchup_rate=1.03) == 1.0
+
+
+def test_one_file_waiting_is_hurried_for_until_the_cushion_is_reached() -> None:
+    assert rate_for(files_waiting=1, left_us=CUSHION_US + 1, catchup_rate=1.03) == 1.03
+    assert rate_for(files_waiting=1, left_us=CUSHION_US, catchup_rate=1.03) == 1.0
+
+
+def test_two_files_waiting_are_always_hurried_for() -> None:
+    assert rate_for(files_waiting=2, left_us=0, catchup_rate=1.03) == 1.03
