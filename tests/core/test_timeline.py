@@ -1,3 +1,4 @@
+import itertools
 from array import array
 from dataclasses import replace
 
@@ -90,7 +91,7 @@ def test_a_segment_without_audio_is_silent_for_its_whole_length() -> None:
     assert {placed.table.size[row] for row in silent} == {len(silent_frame(2))}
     _, second = timeline.lay(segment(frames=50))
     times = wire(placed, audio=True) + wire(second, audio=True)
-    steps = {round(b - a) for a, b in zip(times, times[1:], strict=False)}
+    steps = {round(b - a) for a, b in itertools.pairwise(times)}
     assert steps <= {23_219, 23_220, 23_221}, "the grid of silent frames runs on across the seam"
 
 
@@ -158,7 +159,7 @@ def test_a_hold_is_the_last_key_frame_named_again() -> None:
     _, third = timeline.lay(held)
     assert wire(third, audio=False)[0] - wire(second, audio=False)[0] == HOLD_US
     times = [time for placed in (first, second, third) for time in wire(placed, audio=True)]
-    assert all(b - a < 2 * AAC_US for a, b in zip(times, times[1:], strict=False)), "sound never pauses"
+    assert all(b - a < 2 * AAC_US for a, b in itertools.pairwise(times)), "sound never pauses"
 
 
 shapes = st.builds(
@@ -188,7 +189,7 @@ def test_wire_times_rise_strictly_per_track_and_no_frame_is_lost(laid: list[tupl
         audio += [milliseconds(time) for time in wire(placed, audio=True)]
     assert frames == sum(1 if hold else len(table) for table, hold in laid)
     for times in (video, audio):
-        assert all(a < b for a, b in zip(times, times[1:], strict=False))
+        assert all(a < b for a, b in itertools.pairwise(times))
 
 
 @given(st.lists(shapes, min_size=2, max_size=12))

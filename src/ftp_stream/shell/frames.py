@@ -1,0 +1,134 @@
+"""The bytes of due frames, read from the files they stand in without ever stalling the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+from typing import TYPE_CHECKING
+
+from ftp_stream.core.spans import Span, spans
+from ftp_stream.errors import StorageError
+from ftp_stream.model import Row, Source
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from ftp_stream.model import FrameTable
+
+__all__ = ["FrameReader"]
+
+_SOURCE = int(Row.SOURCE_MASK)
+_SILENCE = int(Source.SILENCE)
+_NOWAIT = getattr(os, "RWF_NOWAIT", 0)  # Linux 4.14: read what is in the page cache, else say so
+_WOULD_WAIT = frozenset({errno.EAGAIN, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
+
+
+class _File:
+    """A descriptor that is closed with its last user, so that no thread ever reads from a number used anew."""
+
+    __slots__ = ("fileno",)
+
+    def __init__(self, fileno: int) -> None:
+        self.fileno = fileno
+
+    def __del__(self) -> None:
+        os.close(self.fileno)
+
+
+class FrameReader:
+    """Reads frames of one prepared segment by reference.
+
+    It owns its file descriptors: the bytes stay readable when the file is renamed or deleted meanwhile.
+    """
+
+    def __init__(self, file: int, sidecar: str, pool: Executor) -> None:
+        """Take over ``file``, an open descriptor of the camera's file.
+
+        Args:
+            file: Descriptor; closed with the reader.
+            sidecar: Path of the sidecar, or "".
+            pool: Threads that wait for slow disks; one stream takes at most one at a time.
+
+        Raises:
+            StorageError: The sidecar cannot be opened.
+        """
+        self._pool = pool
+        self._files = {int(Source.FILE): _File(file)}
+        if sidecar:
+            try:
+                self._files[int(Source.SIDECAR)] = _File(os.open(sidecar, os.O_RDONLY | os.O_CLOEXEC))
+            except OSError as error:
+                raise StorageError(f"cannot open the prepared frames {sidecar}: {error.strerror}") from error
+
+    async def read(self, table: FrameTable, first: int, last: int, silence: memoryview) -> list[memoryview]:
+        """Return the payload of each row from ``first`` up to, not including, ``last``; ``silence`` for silent rows.
+
+        Bytes in the page cache are taken at once; for others a thread waits.
+
+        Raises:
+            StorageError: The file cannot be read, or is shorter than when it was prepared.
+        """
+        chunks = [(span, await self._bytes(span)) for span in spans(table, first, last)]
+        if len(chunks) == 1:
+            span, view = chunks[0]
+            return _cut(table, first, last, span, view, silence)
+        return [_find(chunks, table, row, silence) for row in range(first, last)]
+
+    def close(self) -> None:
+        """Let go of the files; harmless when done twice."""
+        self._files.clear()
+
+    async def _bytes(self, span: Span) -> memoryview:
+        buffer = bytearray(span.length)
+        file = self._files[span.source]
+        try:
+            got = os.preadv(file.fileno, [buffer], span.start, _NOWAIT) if _NOWAIT else 0
+        except OSError as error:
+            if error.errno not in _WOULD_WAIT:
+                raise StorageError(f"cannot read the segment: {error.strerror}") from error
+            got = 0
+        if got < span.length:
+            rest = memoryview(buffer)[got:]
+            await asyncio.get_running_loop().run_in_executor(self._pool, _read_all, file, rest, span.start + got)
+        return memoryview(buffer)
+
+
+def _cut(
+    table: FrameTable, first: int, last: int, span: Span, view: memoryview, silence: memoryview
+) -> list[memoryview]:
+    """Return the payloads where one read brought them all, the usual case."""
+    start = span.start
+    return [
+        silence if flag & _SOURCE == _SILENCE else view[position - start : position - start + size]
+        for flag, position, size in zip(
+            table.flags[first:last], table.position[first:last], table.size[first:last], strict=True
+        )
+    ]
+
+
+def _find(chunks: list[tuple[Span, memoryview]], table: FrameTable, row: int, silence: memoryview) -> memoryview:
+    source, position, size = table.flags[row] & _SOURCE, table.position[row], table.size[row]
+    if source == _SILENCE:
+        return silence
+    for span, view in chunks:
+        if span.source == source and span.start <= position < span.start + span.length:
+            return view[position - span.start : position - span.start + size]
+    raise AssertionError(f"row {row} lies in no span that was read for it")
+
+
+def _read_all(file: _File, buffer: memoryview, position: int) -> None:
+    """Fill ``buffer`` from ``position``, in a thread.
+
+    Raises:
+        StorageError: The disk failed or the file ends before.
+    """
+    done = 0
+    while done < len(buffer):
+        try:
+            got = os.preadv(file.fileno, [buffer[done:]], position + done)
+        except OSError as error:
+            raise StorageError(f"cannot read the segment: {error.strerror}") from error
+        if not got:
+            raise StorageError("the segment's file became shorter while it was played")
+        done += got
