@@ -212,8 +212,10 @@ def test_another_second_changes_the_clock_and_nothing_else():
 
 
 def ink(canvas: Canvas, left: int, top: int, width: int, height: int) -> list[list[bool]]:
-    rows = (canvas.planes[0][(top + row) * 640 + left :][:width] for row in range(height))
-    return [[level > 150 for level in row] for row in rows]
+    """Where the letters are nearer to white than to their background, which stands before the first of them."""
+    starts = [(top + row) * 640 + left for row in range(height)]
+    luma = canvas.planes[0]
+    return [[2 * level > luma[start - 1] + 235 for level in luma[start : start + width]] for start in starts]
 
 
 def test_the_counter_reads_as_the_number_of_the_picture():
