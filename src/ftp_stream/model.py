@@ -251,9 +251,9 @@ class FrameTable:
 
     flags: bytes  # per row: Row | Source
     dts_us: array[int]  # 'q', decoding time, microseconds, never falling
-    cts_us: array[int]  # 'q', composition offset: presentation minus decoding time, microseconds; 0 for audio
+    cts_us: array[int]  # 'i', composition offset: presentation minus decoding time, microseconds; 0 for audio
     position: array[int]  # 'q', first byte in its source
-    size: array[int]  # 'q', bytes
+    size: array[int]  # 'i', bytes
     gops: tuple[int, ...]  # the row each GOP starts with; gops[0] == 0; its rows run to the next start
     duration_us: int  # to where the longest track's last frame ends in presentation
     audio_end_us: int  # where the last audio frame ends; 0 without audio
