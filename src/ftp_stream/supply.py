@@ -1,0 +1,121 @@
+"""What a stream has in hand: the one place where a camera gives, a session takes, and confirmation lets go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from ftp_stream.model import Cursor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from ftp_stream.config import Idle
+    from ftp_stream.model import FileId, OrderKey, PreparedSegment
+    from ftp_stream.rtmp.url import RtmpUrl
+    from ftp_stream.shell.frames import FrameReader
+
+__all__ = ["Counters", "Hand", "StreamSettings", "Supply"]
+
+
+class StreamSettings(NamedTuple):
+    """What makes a stream another stream when it changes."""
+
+    name: str  # camera/destination
+    url: RtmpUrl
+    ca_file: Path | None  # a private authority for rtmps; None for the system's
+    idle: Idle
+    catchup_rate: float  # the fastest pace, media seconds per second
+
+
+@dataclass(slots=True, eq=False)
+class Hand:
+    """A segment that a stream has in hand."""
+
+    segment: PreparedSegment
+    key: OrderKey
+    gop: int  # the first GOP to send
+    reader: FrameReader
+    begun: bool = False  # some of it was sent in this session
+
+
+@dataclass(slots=True)
+class Counters:
+    """What a stream has done since the service started; polled, so that nothing is told per packet."""
+
+    frames_sent: int = 0  # frames of the camera; held pictures and filled silence do not count
+    frames_confirmed: int = 0
+    bytes_sent: int = 0
+    position: float | None = None  # recorded time of what is being sent, seconds since the epoch
+
+
+@dataclass(slots=True, eq=False)
+class Supply:
+    """The segments of one stream between its camera and its session."""
+
+    stream: str
+    advance: Callable[[str, Cursor], None]  # takes how far the stream is confirmed
+    wake_camera: Callable[[], None]  # asks the camera to decide again
+    waiting: int = 0  # settled files behind those in hand; set by the camera
+    newest: float | None = None  # recorded time of the camera's newest file; set by the camera
+    hands: list[Hand] = field(default_factory=list)  # oldest first
+    held: Hand | None = None  # the last segment that was confirmed: its last key frame can be held
+    counters: Counters = field(default_factory=Counters)
+    wants: bool = False  # it takes a segment now
+    wake_taker: Callable[[], None] = lambda: None  # called when a segment was offered
+
+    @property
+    def head(self) -> OrderKey | None:
+        """The order key of the last segment in hand."""
+        return self.hands[-1].key if self.hands else None
+
+    @property
+    def in_hand(self) -> frozenset[FileId]:
+        """The files of all segments in hand."""
+        return frozenset(hand.segment.file for hand in self.hands)
+
+    def ask(self) -> None:
+        """Ask the camera for the next segment; asking again before it comes changes nothing."""
+        if not self.wants:
+            self.wants = True
+            self.wake_camera()
+
+    def offer(self, hand: Hand) -> None:
+        """Give the segment that was asked for."""
+        self.wants = False
+        self.hands.append(hand)
+        self.wake_taker()
+
+    def next_hand(self) -> Hand | None:
+        """Return the first segment that was not begun in this session."""
+        return next((hand for hand in self.hands if not hand.begun), None)
+
+    def last_begun(self) -> Hand | None:
+        """Return the segment whose picture stands on the screens, from this session or an earlier one."""
+        return next((hand for hand in reversed(self.hands) if hand.begun), self.held)
+
+    def confirmed(self, hand: Hand, gop: int) -> bool:
+        """Take note that the destination has ``hand`` up to the end of ``gop``; say whether that is all of it."""
+        complete = gop + 1 == len(hand.segment.table.gops)
+        self.advance(self.stream, Cursor(hand.key, hand.segment.path, hand.segment.file, gop + 1, complete))
+        if complete:
+            self.hands.remove(hand)
+            self.drop_held()
+            self.held = hand
+        return complete
+
+    def let_go(self) -> None:
+        """Let go of everything in hand: the next decision offers it again from the first unconfirmed GOP."""
+        self.wants = False
+        hands, self.hands = self.hands, []
+        for hand in hands:
+            hand.reader.close()
+        if hands:
+            self.wake_camera()
+
+    def drop_held(self) -> None:
+        """Close the segment that was kept for holding."""
+        if self.held:
+            self.held.reader.close()
+            self.held = None
