@@ -93,7 +93,7 @@ class StreamStatus:
     name: str
     destination: str  # masked URL
     phase: Phase = Phase.IDLE
-    since: float = 0.0  # when the phase began
+    since: float = 0.0  # when the phase began; 0 before the first event
     file: str = ""  # being sent, or sent last
     recorded_at: float | None = None  # when what is being sent was recorded
     lag: float | None = None  # seconds behind the newest file
@@ -332,7 +332,7 @@ _PHASES = {
 def apply(status: StreamStatus, event: StreamEvent) -> StreamStatus:
     """Return what holds of a stream after the event."""
     phase = _PHASES.get(type(event), status.phase)
-    if phase is not status.phase:
+    if phase is not status.phase or not status.since:
         status = replace(status, phase=phase, since=event.wall, retry_at=None)
     return replace(status, **_changes(status, event))
 
@@ -374,10 +374,10 @@ class Board:
         self._cameras[name] = replace(self._cameras.get(name, CameraStatus(name, watch_dir)), watch_dir=watch_dir)
         self._streams.setdefault(name, {})
 
-    def add_stream(self, camera: str, name: str, destination: str, wall: float) -> None:
+    def add_stream(self, camera: str, name: str, destination: str) -> None:
         """Show a stream of a camera anew; ``destination`` must be masked."""
         self._homes[name] = camera
-        self._streams[camera][name] = StreamStatus(name, destination, since=wall)
+        self._streams[camera][name] = StreamStatus(name, destination)
 
     def remove_stream(self, name: str) -> None:
         """Show it no more, and its camera neither when this was its last stream."""
