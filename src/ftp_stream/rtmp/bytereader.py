@@ -24,7 +24,11 @@ class ByteReader:
         self.consumed = 0  # bytes that parsers have taken since the connection began
 
     def __len__(self) -> int:
+        """Return how many bytes no parser has taken yet."""
         return len(self._buffer)
+
+    def __bool__(self) -> bool:
+        return True  # an empty reader is still a reader: "reader or ByteReader()" must not replace it
 
     def feed(self, data: bytes) -> None:
         """Append what arrived."""

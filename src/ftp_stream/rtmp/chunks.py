@@ -84,7 +84,7 @@ class ChunkReader:
     def __init__(self, max_message: int = MAX_MESSAGE, reader: ByteReader | None = None) -> None:
         self.chunk_size = DEFAULT_CHUNK_SIZE
         self._max_message = max_message
-        self._reader = reader or ByteReader()
+        self._reader = ByteReader() if reader is None else reader
         self._streams: dict[int, _Incoming] = {}
         self._pending = 0  # bytes of unfinished messages
         self._fed: list[Message] = []
@@ -227,19 +227,22 @@ class ChunkWriter:
     Attributes:
         chunk_size: Bytes of a chunk's payload; changed by :meth:`set_chunk_size`.
         total: Bytes written since the connection began, the handshake included.
+        taken: How many of them :meth:`take` has handed out.
     """
 
-    __slots__ = ("_last", "_out", "chunk_size", "total")
+    __slots__ = ("_last", "_out", "chunk_size", "taken", "total")
 
     def __init__(self, chunk_size: int = DEFAULT_CHUNK_SIZE) -> None:
         self.chunk_size = chunk_size
         self.total = 0
+        self.taken = 0
         self._out: list[bytes | memoryview] = []
         self._last: dict[int, _Outgoing] = {}
 
     def take(self) -> list[bytes | memoryview]:
         """Return what is to be sent, in order, and forget it."""
         out, self._out = self._out, []
+        self.taken = self.total
         return out
 
     def raw(self, data: bytes) -> None:
