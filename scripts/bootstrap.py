@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 VENV_PYTHON = VENV / "bin" / "python"
 VENV_UV = VENV / "bin" / "uv"
+SYSTEM_AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
 def refuse_old_python() -> None:
@@ -84,6 +85,8 @@ def uv_environment() -> "dict[str, str]":
     environment = dict(os.environ, UV_PROJECT_ENVIRONMENT=str(VENV))
     environment.pop("VIRTUAL_ENV", None)
     environment.setdefault("UV_PYTHON_DOWNLOADS", "never")
+    if SYSTEM_AUTHORITIES.exists():  # a company's own authority is known to the system, not to uv
+        environment.setdefault("UV_SYSTEM_CERTS", "1")
     return environment
 
 
