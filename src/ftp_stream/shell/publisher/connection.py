@@ -1,0 +1,330 @@
+"""A connection that publishes: moves bytes between a transport and its `PublishProtocol`, and watches over both."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ftp_stream.errors import DestinationFault, RemoteProtocolError
+from ftp_stream.rtmp.events import AuthNeeded, Fault, PublishStarted, Unpublished
+from ftp_stream.rtmp.faults import cure
+from ftp_stream.rtmp.lifecycle import STEPS, PublishState
+from ftp_stream.shell.publisher.tcp import reset_on_close, unacknowledged
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Iterable
+
+    from ftp_stream.rtmp.events import Event
+    from ftp_stream.rtmp.publish import PublishProtocol
+    from ftp_stream.rtmp.url import RtmpUrl
+
+__all__ = ["Connection", "Limits"]
+
+_EARLY = 10.0  # seconds after Publish.Start in which an end is most likely a late refusal
+_LATE_REFUSAL = (
+    "some servers accept first and refuse then: check the stream key; it may be wrong, in use, or not allowed"
+)
+_BY_US = DestinationFault("media", "this side closed the connection")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long each wait may take, in seconds, and how much may wait to be sent."""
+
+    resolve: float = 10.0
+    tcp: float = 10.0
+    tls: float = 10.0
+    progress: float = 15.0  # without the peer's kernel taking one byte of what waits
+    goodbye: float = 2.0  # for the server's word on an orderly end
+    tick: float = 1.0  # at most, between two looks at deadlines and at what TCP has delivered
+    write_buffer: int = 1 << 20  # bytes above what the kernel holds; two seconds of 4 Mbit/s
+
+
+class Connection(asyncio.Protocol):
+    """One publish over one TCP connection, plain or in TLS.
+
+    Whoever plays into it calls the methods of `protocol`, then `flush`, and looks at `fault`; it awaits `writable`
+    before it sends more. A connection fails once and for good, and says so at once to everybody: in `fault`,
+    `writable` and `wait_lost`. In the end `close` must be called, after a fault as well.
+    """
+
+    def __init__(
+        self,
+        url: RtmpUrl,
+        protocol: PublishProtocol,
+        sock: socket.socket,
+        limits: Limits,
+        on_event: Callable[[Event], None],
+    ) -> None:
+        self.protocol = protocol
+        self._url = url
+        self._sock = sock
+        self._limits = limits
+        self._on_event = on_event
+        self._loop = asyncio.get_running_loop()
+        self._tcp: asyncio.Transport  # set when asyncio has connected it
+        self._transport: asyncio.Transport | None = None  # what RTMP goes through: TCP, or TLS over it
+        self._timer: asyncio.TimerHandle | None = None
+        self._waiters: list[asyncio.Future[None]] = []
+        self._lost = self._loop.create_future()  # done when the socket is let go
+        self._fault: DestinationFault | None = None
+        self._retry: RtmpUrl | None = None
+        self._full = self._unpublished = False
+        self._started_at: float | None = None  # when the server said that the publish has begun
+        self._written = 0  # bytes handed to the transport
+        self._taken = 0  # the most of them that the peer's kernel was seen to have
+        self._progress_at = self._loop.time()
+
+    # --- for whoever plays into it ----------------------------------------------------------------------------------
+
+    @property
+    def fault(self) -> DestinationFault | None:
+        """Why the connection has failed, once it has."""
+        return self._fault
+
+    def flush(self) -> None:
+        """Hand what the protocol wants sent to the transport in one write; never blocks; nothing after a fault. HOT."""
+        buffers = self.protocol.data_to_send()
+        if buffers and self._fault is None and self._transport is not None:
+            data = b"".join(buffers)
+            self._written += len(data)
+            self._transport.write(data)
+
+    async def writable(self) -> None:
+        """Return when less than `Limits.write_buffer` waits to be sent.
+
+        Raises:
+            DestinationFault: The connection has failed, also because the server takes nothing any more.
+        """
+        if self._full:
+            await self._until(lambda: not self._full)
+        if self._fault is not None:
+            raise self._fault
+
+    async def wait_lost(self) -> DestinationFault:
+        """Return the fault when the connection has failed, or this side has closed it."""
+        await self._until(lambda: False)
+        assert self._fault is not None  # noqa: S101 - nothing else ends the wait
+        return self._fault
+
+    async def accepted(self) -> RtmpUrl | None:
+        """Wait for the server's word on the publish; return the URL to try instead where it wants a proof of identity.
+
+        Raises:
+            DestinationFault: The server refused, or the connection failed.
+        """
+        await self._until(lambda: self._started_at is not None or self._retry is not None)
+        if self._fault is not None:
+            raise self._fault
+        return self._retry
+
+    def measure(self) -> None:
+        """Tell the protocol what TCP has delivered; done every `Limits.tick` without being asked."""
+        now, unsent = self._loop.time(), self._unsent()
+        self.protocol.transmitted(unsent, now)
+        taken = self._written - unsent
+        if unsent == 0 or taken > self._taken:
+            self._taken, self._progress_at = taken, now
+
+    async def close(self, *, clean: bool) -> None:
+        """End the connection and let go of its socket; harmless when done again.
+
+        Args:
+            clean: Say goodbye and wait at most `Limits.goodbye` for the server's answer, which confirms all that was
+                sent. Else the server is left to find out: some keep the viewers for a while then.
+        """
+        try:
+            if clean and self._fault is None:
+                await self._say_goodbye()
+        finally:
+            self.end(_BY_US)
+            if not self._lost.done():
+                self._tcp.abort()
+        await asyncio.wait({self._lost}, timeout=self._limits.goodbye)
+
+    def end(self, fault: DestinationFault) -> None:
+        """Fail for this reason, unless failed before, and drop the connection with all that waits in it."""
+        if self._fault is None:
+            self._settle(fault)
+            with suppress(OSError):
+                reset_on_close(self._sock)
+            self._tcp.abort()
+
+    # --- for whoever opens it ---------------------------------------------------------------------------------------
+
+    def begin(self, transport: asyncio.Transport) -> None:
+        """Begin the handshake over a transport that is ready for RTMP, and the watch over it."""
+        self._transport = transport
+        transport.set_write_buffer_limits(self._limits.write_buffer)
+        if self._fault is None:
+            self._tick()
+
+    # --- called by asyncio ------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take note of the TCP transport, to measure it and to end it."""
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - asyncio makes no other for a stream socket
+        self._tcp = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Take what the server says, and answer."""
+        if self._transport is None:
+            self._fail("the server spoke before we did, which no RTMP server does", self.protocol.state)
+            return
+        state = self.protocol.state
+        try:
+            events = self.protocol.receive(data, self._loop.time())
+        except RemoteProtocolError as error:
+            self._fail(f"the server does not speak RTMP as it should: {error}", state)
+            return
+        self._handle(events)
+        self.flush()
+
+    def eof_received(self) -> bool:
+        """End at once: no server needs half a connection."""
+        self._fail("the server closed the connection", self.protocol.state)
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Fail, unless it has failed before or this side wanted it."""
+        if exc is not None:
+            self._hear_last_words()
+        self._fail(_words(exc), self.protocol.state)
+        if not self._lost.done():
+            self._lost.set_result(None)
+
+    def pause_writing(self) -> None:
+        """Take note that the buffer is full."""
+        self._full = True
+
+    def resume_writing(self) -> None:
+        """Let go whoever waits for room."""
+        self._full = False
+        self._wake()
+
+    # --- watching ---------------------------------------------------------------------------------------------------
+
+    def _tick(self) -> None:
+        """Look at every deadline, and plan the next look."""
+        self._handle(self.protocol.check(self._loop.time()))
+        if self._fault is None:
+            self.flush()
+            self.measure()
+            self._check_progress()
+        if self._fault is None:
+            now = self._loop.time()
+            deadline = self.protocol.deadline()
+            latest = now + self._limits.tick
+            self._timer = self._loop.call_at(latest if deadline is None else min(deadline, latest), self._tick)
+
+    def _check_progress(self) -> None:
+        still = self._loop.time() - self._progress_at
+        if still >= self._limits.progress:
+            remedy = "the server or the network to it has stopped, or is too slow for the stream"
+            self._fail(f"the server took nothing for {still:.0f} s", self.protocol.state, remedy)
+
+    def _unsent(self) -> int:
+        """Bytes that were handed over and are not known to be at the peer's kernel; rather too many than too few."""
+        waiting = self._tcp.get_write_buffer_size()
+        if self._transport is not None and self._transport is not self._tcp:  # what TLS has not encrypted yet
+            waiting += self._transport.get_write_buffer_size()
+        try:
+            return waiting + unacknowledged(self._sock)
+        except OSError:  # closed: what is at the peer will not be known any more
+            return self._written - self._taken
+
+    def _handle(self, events: Iterable[Event]) -> None:
+        for event in events:
+            match event:
+                case Fault():
+                    self.end(_fault_of(event))
+                case PublishStarted():
+                    self._started_at = self._loop.time()
+                    self._wake()
+                case AuthNeeded():
+                    self._retry = event.url
+                    self._wake()
+                case Unpublished():
+                    self._unpublished = True
+                    self._wake()
+            self._on_event(event)
+
+    # --- the end ----------------------------------------------------------------------------------------------------
+
+    async def _say_goodbye(self) -> None:
+        self.protocol.close()
+        self.flush()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._limits.goodbye):
+                await self._until(lambda: self._unpublished)
+                self._settle(_BY_US)
+                if self._transport is not None:
+                    self._transport.close()
+                await asyncio.wait({self._lost})
+
+    def _settle(self, fault: DestinationFault) -> None:
+        """From here on nothing is watched or sent, and everybody who waits is told why."""
+        if self._fault is None:
+            self._fault = self._without_secrets(fault)
+            if self._timer:
+                self._timer.cancel()
+            self._wake()
+
+    def _fail(self, reason: str, state: PublishState, remedy: str = "") -> None:
+        """End for this reason, with the step and the likely cure that belong to the state it happened in."""
+        step = STEPS.get(state, "media")
+        early = self._started_at is None or self._loop.time() - self._started_at < _EARLY
+        likely = _LATE_REFUSAL if step == "media" and early else cure("", step)
+        self.end(DestinationFault(step, reason, cure=remedy or likely))
+
+    def _hear_last_words(self) -> None:
+        """Take what the server said before it reset the connection: a write that fails hides why it was refused."""
+        if self._fault is None and self._transport is self._tcp:
+            with suppress(OSError):
+                if said := self._sock.recv(1 << 16):
+                    self.data_received(said)
+
+    def _without_secrets(self, fault: DestinationFault) -> DestinationFault:
+        mask = self._url.mask
+        return DestinationFault(
+            fault.step, mask(fault.reason), code=mask(fault.code), description=mask(fault.description), cure=fault.cure
+        )
+
+    # --- waiting ----------------------------------------------------------------------------------------------------
+
+    async def _until(self, condition: Callable[[], bool]) -> None:
+        """Wait until the condition holds or the connection has failed."""
+        while self._fault is None and not condition():
+            waiter = self._loop.create_future()
+            self._waiters.append(waiter)
+            try:
+                await waiter
+            finally:
+                self._waiters.remove(waiter)
+
+    def _wake(self) -> None:
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+
+def _fault_of(event: Fault) -> DestinationFault:
+    return DestinationFault(event.step, event.reason, code=event.code, description=event.description, cure=event.cure)
+
+
+def _words(error: Exception | None) -> str:
+    match error:
+        case None:
+            return "the connection was closed"
+        case ConnectionResetError() | BrokenPipeError():
+            return "the server reset the connection"
+        case OSError(errno=errno.ETIMEDOUT):
+            return "the network to the server has stopped answering"
+        case OSError(errno=int(number)):
+            return f"the connection failed: {os.strerror(number)}"
+    return f"the connection failed: {error}"
