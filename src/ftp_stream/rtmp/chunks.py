@@ -277,6 +277,8 @@ class ChunkWriter:
         """
         timestamp &= _MASK
         size = len(head) + len(payload)
+        if size > MAX_MESSAGE:
+            raise LocalProtocolError(f"a message of {size} bytes is longer than RTMP can say")
         last = self._last.get(csid)
         extended = b""
         if last is not None and last.stream_id == stream_id and (delta := timestamp - last.timestamp & _MASK) < _HALF:
@@ -299,8 +301,6 @@ class ChunkWriter:
     def _split(self, csid: int, header: bytes, extended: bytes, head: bytes, payload: bytes | memoryview) -> None:
         """Write the chunks of a long message; type 3 headers repeat the extended timestamp (5.3.1.3)."""
         size = len(head) + len(payload)
-        if size > MAX_MESSAGE:
-            raise LocalProtocolError(f"a message of {size} bytes is longer than RTMP can say")
         if len(head) >= self.chunk_size:
             head, payload = b"", head + payload
         view = memoryview(payload)

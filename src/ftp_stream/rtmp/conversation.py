@@ -195,7 +195,8 @@ class Conversation:
             self.events.append(ReconnectRequested(url.masked if status.tc_url else "", url))
 
     def _tell(self, status: Status) -> None:
-        self.events.append(ServerStatus(status.code, status.level, status.description))
+        if status.code or status.description:
+            self.events.append(ServerStatus(status.code, status.level, status.description))
 
     # --- ends and small parts ---------------------------------------------------------------------------------------
 
