@@ -125,7 +125,7 @@ def parse_url(text: str) -> RtmpUrl:
     """
     scheme, host, port, userinfo, path = _split(text.strip())
     app, key = _split_path(path)
-    if not app or not key:
+    if not app.partition("?")[0] or not key.partition("?")[0]:
         raise ConfigError(f"the RTMP URL ends before the stream key: write {_FORM}")
     user, _, password = userinfo.partition(":")
     return RtmpUrl(scheme, host, port, app, key, unquote(user), unquote(password))
