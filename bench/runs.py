@@ -1,0 +1,299 @@
+"""The runs: each starts a server and a contender, feeds it, and returns figures ready for JSON."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import os
+import statistics
+import tempfile
+import time
+from bisect import bisect_left
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench import process, seen
+from bench.feed import Feeder, Schedule
+from bench.footage import MAY_GROW, RATE, SECONDS, Footage, masters, prepare
+from bench.machine import Watch
+from bench.rivals import Concat, Costs, PerFile
+from bench.server import Server, key, number_of
+from bench.service import Service
+from bench.sink import IS_VIDEO
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+Figures = dict[str, Any]
+
+MASTERS = 8
+BACKLOG = Schedule(at_once=3, interval=SECONDS, spread=SECONDS)  # one file is always waiting
+HUNGRY = Schedule(at_once=1, interval=1.2 * SECONDS, spread=SECONDS)  # each stream waits for its next file
+_SLACK = 30.0  # seconds that a stream may take longer than its footage
+_WARM_UP = 5.0  # seconds in which a stream has begun: its start burst is over
+_PARTS = 3  # of the time that is measured, to show the spread
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How large the runs are."""
+
+    streams: int  # in the comparison of CPU and seams
+    few: int  # streams with which those are compared for memory
+    crowd: int  # streams on one core
+    rival_files: int  # that each stream of ffmpeg sends
+    seconds: float  # that the service is measured, once all streams have begun
+
+    def as_dict(self) -> Figures:
+        """For JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """One run's place: its footage, inboxes and server."""
+
+    directory: Path
+    footage: Footage
+    inboxes: tuple[Path, ...]
+    server: Server
+
+
+@contextmanager
+def bench(cameras: int, files: int, schedule: Schedule) -> Iterator[Bench]:
+    """Sets up a run."""
+    with tempfile.TemporaryDirectory(prefix="ftp-stream-bench-") as name, Server(Path(name)) as server:
+        directory = Path(name)
+        (directory / "footage").mkdir()
+        # No file is released before the time at which it was last written.
+        begun = time.time() - schedule.at_once * SECONDS
+        footage = prepare(masters(MASTERS), files, directory / "footage", begun)
+        inboxes = tuple(directory / "inboxes" / key(camera) for camera in range(cameras))
+        for inbox in inboxes:
+            inbox.mkdir(parents=True)
+        yield Bench(directory, footage, inboxes, server)
+
+
+def per_file(scale: Scale) -> Figures:
+    """One ffmpeg per file."""
+    files = scale.rival_files
+    with bench(scale.streams, files, BACKLOG) as at:
+        watch = Watch()
+        contender = PerFile(at.inboxes, at.server, files)
+        feeder = Feeder(at.inboxes, at.footage, BACKLOG)
+        contender.start()
+        feeder.start()
+        time.sleep(1.5 * SECONDS)
+        contender.sample_memory()
+        contender.wait(files * SECONDS + _SLACK)
+        feeder.stop()
+        others = _others(watch)
+        trace = at.server.trace()
+        return _costs(contender.costs) | seams(trace, at.footage) | first_bytes(trace, feeder) | others
+
+
+def concat(scale: Scale) -> Figures:
+    """One ffmpeg with a list of files."""
+    with bench(scale.streams, scale.rival_files, BACKLOG) as at:
+        watch = Watch()
+        contender = Concat(at.directory, at.footage, at.server, scale.streams)
+        contender.start(SECONDS)
+        time.sleep(0.5 * SECONDS)
+        contender.sample_memory()
+        contender.wait()
+        others = _others(watch)
+        return _costs(contender.costs) | seams(at.server.trace(), at.footage) | others
+
+
+def service(scale: Scale) -> Figures:
+    """The service with files always waiting: CPU and seams."""
+    return _ours(scale.streams, BACKLOG, scale.seconds)
+
+
+def waiting(scale: Scale) -> Figures:
+    """The service with few streams that all wait for their next file: delay, and memory to compare with."""
+    return _ours(scale.few, HUNGRY, scale.seconds)
+
+
+def crowd(scale: Scale) -> Figures:
+    """The service with many streams on one core; server and feeder have the others."""
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, set(cores[1:] or cores))
+    try:
+        return _ours(scale.crowd, BACKLOG, scale.seconds, set(cores[:1]))
+    finally:
+        os.sched_setaffinity(0, set(cores))
+
+
+RUNS: dict[str, Callable[[Scale], Figures]] = {
+    "per_file": per_file,
+    "concat": concat,
+    "waiting": waiting,
+    "service": service,
+    "crowd": crowd,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the service had used at one moment."""
+
+    at: float  # monotonic seconds
+    cpu: process.Cpu
+
+
+def _ours(streams: int, schedule: Schedule, seconds: float, cores: set[int] | None = None) -> Figures:
+    files = schedule.at_once + math.ceil((schedule.spread + _WARM_UP + seconds) / schedule.interval)
+    with bench(streams, files, schedule) as at:
+        contender = Service(at.directory, at.inboxes, at.server, cores)
+        contender.start()
+        try:
+            feeder = Feeder(at.inboxes, at.footage, schedule)
+            feeder.start()
+            time.sleep(schedule.spread + _WARM_UP)
+            watch = Watch()
+            readings = _readings(contender, seconds)
+            others = _others(watch)
+            memory = asdict(process.tree_memory(contender.pid))
+            feeder.stop()
+        finally:
+            contender.stop()
+        trace = at.server.trace()
+        return (
+            {"streams": streams, "memory_mb": memory, "server_cpu_s": trace.cpu, "problems": _problems(contender)}
+            | _usage(readings, trace)
+            | seams(trace, at.footage)
+            | first_bytes(trace, feeder)
+            | next_bytes(trace, at.footage, feeder)
+            | late(trace)
+            | others
+        )
+
+
+def _readings(contender: Service, seconds: float) -> list[Reading]:
+    readings = [Reading(time.monotonic(), contender.cpu())]
+    for _ in range(_PARTS):
+        time.sleep(seconds / _PARTS)
+        readings.append(Reading(time.monotonic(), contender.cpu()))
+    return readings
+
+
+def _problems(contender: Service) -> list[str]:
+    """The lines of its log that are worse than news."""
+    return [line[:300] for line in contender.log().splitlines() if '"level": "info"' not in line][:10]
+
+
+def _usage(readings: list[Reading], trace: seen.Trace) -> Figures:
+    """CPU per minute of footage that arrived: over the whole time, and the lowest and highest part of it."""
+    arrivals = sorted(
+        arrived
+        for publish in trace.publishes
+        for arrived, code in zip(publish.arrived, publish.codes, strict=True)
+        if int(code) & IS_VIDEO
+    )
+
+    def per_minute(first: Reading, last: Reading) -> tuple[float, float]:
+        pictures = bisect_left(arrivals, last.at) - bisect_left(arrivals, first.at)
+        minutes = pictures / RATE / 60
+        used = last.cpu - first.cpu
+        return (used.own + used.children) / minutes, used.own / minutes
+
+    parts = [per_minute(first, last) for first, last in itertools.pairwise(readings)]
+    whole = per_minute(readings[0], readings[-1])
+    used, elapsed = readings[-1].cpu - readings[0].cpu, readings[-1].at - readings[0].at
+    found: Figures = {"own_cores": used.own / elapsed, "children_cores": used.children / elapsed}
+    for name, value, values in zip(
+        ("cpu_per_minute", "playing_per_minute"), whole, zip(*parts, strict=True), strict=True
+    ):
+        found |= {name: value, f"{name}_low": min(values), f"{name}_high": max(values)}
+    return found
+
+
+def memory_slope(figures: Figures, scale: Scale) -> Figures | None:
+    """MB per further stream, from the runs with few and with many streams; None unless both were made."""
+    if not {"waiting", "service"} <= figures.keys():
+        return None
+    few, many = figures["waiting"]["memory_mb"], figures["service"]["memory_mb"]
+    return {f"{name}_mb": (many[name] - few[name]) / (scale.streams - scale.few) for name in ("rss", "pss")}
+
+
+def _costs(costs: Costs) -> Figures:
+    ordered = sorted(costs.cpu_per_minute)
+    return {
+        "cpu_per_minute": statistics.fmean(ordered) if ordered else None,
+        "cpu_per_minute_low": ordered[len(ordered) // 10] if ordered else None,
+        "cpu_per_minute_high": ordered[len(ordered) * 9 // 10] if ordered else None,
+        "processes": len(ordered),
+        "failed": costs.failed,
+        "rss_mb": statistics.fmean(each.rss for each in costs.memory),
+        "pss_mb": statistics.fmean(each.pss for each in costs.memory),
+    }
+
+
+def seams(trace: seen.Trace, footage: Footage) -> Figures:
+    """What the server saw where files join, of all streams together."""
+    wall, wire, usual, broken, publishes = [], [], [], 0, 0
+    starts = footage.starts
+    for stream in trace.by_key().values():
+        messages = seen.pictures(stream)
+        found = seen.seams(messages, starts)
+        wall += [seam.wall_ms for seam in found]
+        wire += [seam.wire_ms for seam in found if seam.wire_ms is not None]
+        usual += seen.key_gaps(messages, starts)
+        broken += seen.in_order(messages, footage.frames, MAY_GROW) >= 0
+        publishes += len(stream)
+    return {
+        "seam_wall_ms": seen.spread(wall),
+        "seam_wire_ms": seen.spread(wire),
+        "usual_wall_ms": seen.spread(usual),
+        "publishes": publishes,
+        "streams": len(trace.by_key()),
+        "streams_with_a_picture_missing": broken,
+    }
+
+
+def first_bytes(trace: seen.Trace, feeder: Feeder) -> Figures:
+    """Seconds from the release of each camera's first file to its first media at the server."""
+    delays = [
+        stream[0].arrived[0] - feeder.released[number_of(name), 0]
+        for name, stream in trace.by_key().items()
+        if stream[0].arrived
+    ]
+    return {"first_byte_s": seen.spread(delays)}
+
+
+def next_bytes(trace: seen.Trace, footage: Footage, feeder: Feeder) -> Figures:
+    """Seconds from the moment at which a file may be taken, which is when its successor appears, to its first picture.
+
+    This is a delay only where the stream waits for the file. The first file of each camera is left out.
+    """
+    delays = []
+    for name, stream in trace.by_key().items():
+        messages = seen.pictures(stream)
+        for number, position in seen.beginnings(messages, footage.starts):
+            free = feeder.released.get((number_of(name), number + 1))
+            if number and free is not None:
+                delays.append(messages[position].arrived - free)
+    return {"next_byte_s": seen.spread(delays)}
+
+
+def late(trace: seen.Trace) -> Figures:
+    """How late messages came, of all streams together."""
+    counts: Counter[int] = Counter()
+    for publish in trace.publishes:
+        counts += seen.lateness(publish, _WARM_UP)
+    return {
+        "late_ms": {
+            "median": seen.quantile(counts, 0.5),
+            "p99": seen.quantile(counts, 0.99),
+            "max": max(counts, default=0),
+            "count": counts.total(),
+        }
+    }
+
+
+def _others(watch: Watch) -> Figures:
+    return {"others": asdict(watch.read())}

@@ -1,0 +1,190 @@
+"""The table of figures and ratios, with the targets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rich.console import Console
+
+Results = dict[str, Any]
+_ONE_FRAME_MS = 1000 / 30 + 1  # timestamps are whole milliseconds
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table."""
+
+    name: str
+    per_file: str = ""
+    concat: str = ""
+    ours: str = ""
+    ratio: str = ""
+    target: str = ""
+    met: bool | None = None
+
+
+def rows(results: Results) -> list[Row]:
+    """The lines, as far as there are figures for them."""
+    makers: tuple[Callable[[Results], list[Row]], ...] = (_cpu, _memory, _seams, _delays, _lateness)
+    return [row for maker in makers for row in maker(results)]
+
+
+def show(results: Results, console: Console) -> None:
+    """Prints the table."""
+    machine = results["machine"]
+    box = f"{machine['cores']} x {machine['cpu']}, ffmpeg {machine['ffmpeg']}"
+    table = Table(title=f"1080p30 at 4 Mbit/s with AAC, files of 10 s; {box}")
+    for heading in ("", "ffmpeg per file", "ffmpeg concat", "ftp-stream", "ratio", "target", "met"):
+        table.add_column(heading, justify="left" if not heading else "right")
+    for row in rows(results):
+        met = {None: "", True: "[green]yes[/]", False: "[red]no[/]"}[row.met]
+        table.add_row(row.name, row.per_file, row.concat, row.ours, row.ratio, row.target, met)
+    console.print(table)
+    for name, run in results["runs"].items():
+        others = run["others"]
+        console.print(
+            f"[dim]{name}: other programs had {others['programs']:.2f} cores, {others['stolen']:.2f} were stolen[/]"
+        )
+
+
+def _get(results: Results, run: str, *path: str) -> Any:  # noqa: ANN401 - a value out of JSON
+    value = results["runs"].get(run)
+    for name in path:
+        value = value.get(name) if value else None
+    return value
+
+
+def _number(value: float | None, form: str = ".2f") -> str:
+    return "" if value is None else f"{value:{form}}"
+
+
+def _range(results: Results, run: str, name: str) -> str:
+    middle = _get(results, run, name)
+    if middle is None:
+        return ""
+    low, high = _get(results, run, f"{name}_low"), _get(results, run, f"{name}_high")
+    return f"{middle:.3f} ({low:.3f}..{high:.3f})"
+
+
+def _times(name: str, results: Results, field: str, least: float) -> Row:
+    theirs, ours = _get(results, "per_file", "cpu_per_minute"), _get(results, "service", field)
+    ratio = ours / theirs if theirs and ours is not None else None
+    return Row(
+        name,
+        _range(results, "per_file", "cpu_per_minute"),
+        _range(results, "concat", "cpu_per_minute"),
+        _range(results, "service", field),
+        _number(ratio, ".3f"),
+        f"<= 1/{least:g} of per file",
+        None if ratio is None else ratio <= 1 / least,
+    )
+
+
+def _cpu(results: Results) -> list[Row]:
+    return [
+        _times("CPU s per stream-minute, preparing included", results, "cpu_per_minute", 8),
+        _times("CPU s per stream-minute, playing alone", results, "playing_per_minute", 15),
+    ]
+
+
+def _memory(results: Results) -> list[Row]:
+    slope = results.get("memory_slope")
+    found = []
+    for name, target in (("rss_mb", 0.5), ("pss_mb", None)):
+        ours = slope and slope[name]
+        theirs = _get(results, "per_file", name)
+        found.append(
+            Row(
+                f"{'resident' if name == 'rss_mb' else 'proportional'} MB per further stream",
+                _number(theirs, ".1f"),
+                _number(_get(results, "concat", name), ".1f"),
+                _number(ours),
+                _number(ours / theirs if ours is not None and theirs else None, ".4f"),
+                "<= 0.5" if target else "",
+                None if ours is None or target is None else ours <= target,
+            )
+        )
+    return found
+
+
+def _gap(results: Results, run: str, name: str) -> str:
+    values = _get(results, run, name)
+    return f"{values['median']:.0f} / {values['max']:.0f}" if values and values["count"] else ""
+
+
+def _publishes(results: Results, run: str) -> str:
+    streams = _get(results, run, "streams")
+    return f"{_get(results, run, 'publishes')} / {streams}" if streams else ""
+
+
+def _across(name: str, cell: Callable[[str], str], target: str = "", *, met: bool | None = None) -> Row:
+    """A row with the same figure of each contender."""
+    theirs, listed, ours = map(cell, ("per_file", "concat", "service"))
+    return Row(name, theirs, listed, ours, target=target, met=met)
+
+
+def _seams(results: Results) -> list[Row]:
+    wire = _get(results, "service", "seam_wire_ms")
+    longest = wire["max"] if wire and wire["count"] else None
+
+    def on_the_wire(run: str) -> str:
+        return _gap(results, run, "seam_wire_ms") or ("new publish" if run == "per_file" else "")
+
+    return [
+        _across(
+            "gap at seams on the wire, ms (median / max)",
+            on_the_wire,
+            "<= one frame",
+            met=None if longest is None else longest <= _ONE_FRAME_MS,
+        ),
+        _across("gap at seams on the wall clock, ms", lambda run: _gap(results, run, "seam_wall_ms")),
+        _across("the same before other key frames, ms", lambda run: _gap(results, run, "usual_wall_ms")),
+        _across("publishes / streams", lambda run: _publishes(results, run)),
+        _across(
+            "streams with a picture missing or twice",
+            lambda run: _number(_get(results, run, "streams_with_a_picture_missing"), "d"),
+        ),
+    ]
+
+
+def _seconds(results: Results, run: str, name: str) -> str:
+    values = _get(results, run, name)
+    return f"{values['median']:.2f} / {values['max']:.2f}" if values and values["count"] else ""
+
+
+def _delays(results: Results) -> list[Row]:
+    return [
+        Row(
+            "release to first byte, publish begins, s",
+            _seconds(results, "per_file", "first_byte_s"),
+            "",
+            _seconds(results, "service", "first_byte_s"),
+        ),
+        Row("release to first byte, publish waits, s", "", "", _seconds(results, "waiting", "next_byte_s")),
+    ]
+
+
+def _lateness(results: Results) -> list[Row]:
+    crowd = results["runs"].get("crowd")
+    if not crowd:
+        return []
+    late = crowd["late_ms"]
+    return [
+        Row(
+            f"{crowd['streams']} streams on one core: late ms (p99 / max)",
+            ours=f"{late['p99']} / {late['max']}",
+            target="<= 300",
+            met=late["max"] <= 300,
+        ),
+        Row(
+            "  core used, playing / preparing",
+            ours=f"{crowd['own_cores']:.0%} / {crowd['children_cores']:.0%}",
+        ),
+        Row("  streams with a picture missing or twice", ours=str(crowd["streams_with_a_picture_missing"])),
+    ]
