@@ -1,0 +1,7 @@
+"""Settings: from the environment, ``.env`` and ``ftp-stream.toml``, in that order of precedence."""
+
+from ftp_stream.config.load import load
+from ftp_stream.config.settings import CameraSettings, DestinationSettings, Effective, Settings, effective
+from ftp_stream.config.variables import Idle
+
+__all__ = ["CameraSettings", "DestinationSettings", "Effective", "Idle", "Settings", "effective", "load"]
