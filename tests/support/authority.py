@@ -38,16 +38,29 @@ class Authority:
     def missing() -> str:
         return "" if shutil.which("openssl") else "the openssl program is not installed"
 
-    def certificate(self, *names: str, days: int = 2) -> Certificate:
+    def certificate(self, *names: str) -> Certificate:
         """A certificate for these subject alternative names, such as "DNS:localhost" or "IP:127.0.0.1"."""
         stem = self.directory / f"server-{len(list(self.directory.iterdir()))}"
         made = Certificate(stem.with_suffix(".pem"), stem.with_suffix(".key"))
         extensions = ["-addext", f"subjectAltName={','.join(names)}", "-addext", "basicConstraints=critical,CA:FALSE"]
-        signer = ["-CA", self.pem, "-CAkey", self._key, "-days", str(days)]
+        signer = ["-CA", self.pem, "-CAkey", self._key, "-days", "2"]
         _openssl(
             "req", "-x509", *KEY, *signer, "-keyout", made.key, "-out", made.chain, "-subj", "/CN=server", *extensions
         )
         return made
+
+    def expired(self, *names: str) -> Certificate:
+        """The same, out of date since yesterday."""
+        fresh = self.certificate(*names)
+        request, stale = (
+            fresh.chain.with_suffix(".csr"),
+            Certificate(fresh.chain.with_suffix(".expired.pem"), fresh.key),
+        )
+        alternative = ["-addext", f"subjectAltName={','.join(names)}"]
+        _openssl("req", "-new", "-key", fresh.key, "-subj", "/CN=server", *alternative, "-out", request)
+        signer = ["-CA", self.pem, "-CAkey", self._key, "-set_serial", "1", "-days", "-1"]
+        _openssl("x509", "-req", "-in", request, "-copy_extensions", "copy", *signer, "-out", stale.chain)
+        return stale
 
 
 def _openssl(*arguments: object) -> None:
