@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import ssl
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,15 +13,16 @@ from typing import TYPE_CHECKING
 from ftp_stream.errors import DestinationFault, RemoteProtocolError
 from ftp_stream.rtmp.events import AuthNeeded, Fault, PublishStarted, Unpublished
 from ftp_stream.rtmp.faults import cure
+from ftp_stream.rtmp.handshake import RANDOM
 from ftp_stream.rtmp.lifecycle import STEPS, PublishState
-from ftp_stream.shell.publisher.tcp import reset_on_close, unacknowledged
+from ftp_stream.rtmp.publish import PublishProtocol
+from ftp_stream.shell.publisher.tcp import reset_on_close, tune, unacknowledged
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Iterable
 
     from ftp_stream.rtmp.events import Event
-    from ftp_stream.rtmp.publish import PublishProtocol
     from ftp_stream.rtmp.url import RtmpUrl
 
 __all__ = ["Connection", "Limits"]
@@ -29,6 +31,7 @@ _EARLY = 10.0  # seconds after Publish.Start in which an end is most likely a la
 _LATE_REFUSAL = (
     "some servers accept first and refuse then: check the stream key; it may be wrong, in use, or not allowed"
 )
+_LEAST = 0.2  # seconds for a socket to be let go after a goodbye that took all its time
 _BY_US = DestinationFault("media", "this side closed the connection")
 
 
@@ -53,15 +56,8 @@ class Connection(asyncio.Protocol):
     `writable` and `wait_lost`. In the end `close` must be called, after a fault as well.
     """
 
-    def __init__(
-        self,
-        url: RtmpUrl,
-        protocol: PublishProtocol,
-        sock: socket.socket,
-        limits: Limits,
-        on_event: Callable[[Event], None],
-    ) -> None:
-        self.protocol = protocol
+    def __init__(self, url: RtmpUrl, sock: socket.socket, limits: Limits, on_event: Callable[[Event], None]) -> None:
+        self.protocol: PublishProtocol  # set by `begin`
         self._url = url
         self._sock = sock
         self._limits = limits
@@ -119,7 +115,7 @@ class Connection(asyncio.Protocol):
             DestinationFault: The server refused, or the connection failed.
         """
         await self._until(lambda: self._started_at is not None or self._retry is not None)
-        if self._fault is not None:
+        if self._fault is not None and self._retry is None:  # with a challenge the server may close as well
             raise self._fault
         return self._retry
 
@@ -138,14 +134,14 @@ class Connection(asyncio.Protocol):
             clean: Say goodbye and wait at most `Limits.goodbye` for the server's answer, which confirms all that was
                 sent. Else the server is left to find out: some keep the viewers for a while then.
         """
+        latest = self._loop.time() + self._limits.goodbye
         try:
             if clean and self._fault is None:
                 await self._say_goodbye()
         finally:
             self.end(_BY_US)
-            if not self._lost.done():
-                self._tcp.abort()
-        await asyncio.wait({self._lost}, timeout=self._limits.goodbye)
+        await asyncio.wait({self._lost}, timeout=max(latest - self._loop.time(), _LEAST))
+        self._tcp.abort()
 
     def end(self, fault: DestinationFault) -> None:
         """Fail for this reason, unless failed before, and drop the connection with all that waits in it."""
@@ -159,6 +155,7 @@ class Connection(asyncio.Protocol):
 
     def begin(self, transport: asyncio.Transport) -> None:
         """Begin the handshake over a transport that is ready for RTMP, and the watch over it."""
+        self.protocol = PublishProtocol(self._url, random=os.urandom(RANDOM), now=self._loop.time())
         self._transport = transport
         transport.set_write_buffer_limits(self._limits.write_buffer)
         if self._fault is None:
@@ -167,16 +164,17 @@ class Connection(asyncio.Protocol):
     # --- called by asyncio ------------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take note of the TCP transport, to measure it and to end it."""
+        """Take the TCP transport, to measure it and to end it."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - asyncio makes no other for a stream socket
         self._tcp = transport
+        tune(self._sock, self._limits.progress)
 
     def data_received(self, data: bytes) -> None:
         """Take what the server says, and answer."""
         if self._transport is None:
-            self._fail("the server spoke before we did, which no RTMP server does", self.protocol.state)
+            self._fail("the server spoke before we did, which no RTMP server does", self._state)
             return
-        state = self.protocol.state
+        state = self._state
         try:
             events = self.protocol.receive(data, self._loop.time())
         except RemoteProtocolError as error:
@@ -187,14 +185,14 @@ class Connection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """End at once: no server needs half a connection."""
-        self._fail("the server closed the connection", self.protocol.state)
+        self._fail("the server closed the connection", self._state)
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Fail, unless it has failed before or this side wanted it."""
         if exc is not None:
             self._hear_last_words()
-        self._fail(_words(exc), self.protocol.state)
+        self._fail(_words(exc), self._state)
         if not self._lost.done():
             self._lost.set_result(None)
 
@@ -226,7 +224,7 @@ class Connection(asyncio.Protocol):
         still = self._loop.time() - self._progress_at
         if still >= self._limits.progress:
             remedy = "the server or the network to it has stopped, or is too slow for the stream"
-            self._fail(f"the server took nothing for {still:.0f} s", self.protocol.state, remedy)
+            self._fail(f"the server took nothing for {still:.0f} s", self._state, remedy)
 
     def _unsent(self) -> int:
         """Bytes that were handed over and are not known to be at the peer's kernel; rather too many than too few."""
@@ -254,6 +252,10 @@ class Connection(asyncio.Protocol):
                     self._wake()
             self._on_event(event)
 
+    @property
+    def _state(self) -> PublishState:
+        return PublishState.HANDSHAKE if self._transport is None else self.protocol.state
+
     # --- the end ----------------------------------------------------------------------------------------------------
 
     async def _say_goodbye(self) -> None:
@@ -262,10 +264,11 @@ class Connection(asyncio.Protocol):
         with suppress(TimeoutError):
             async with asyncio.timeout(self._limits.goodbye):
                 await self._until(lambda: self._unpublished)
+        if self._fault is None:
+            self.measure()
+            if self._unsent() == 0:  # the server has all and will read it: no reset, which could overtake it
                 self._settle(_BY_US)
-                if self._transport is not None:
-                    self._transport.close()
-                await asyncio.wait({self._lost})
+                (self._transport or self._tcp).close()
 
     def _settle(self, fault: DestinationFault) -> None:
         """From here on nothing is watched or sent, and everybody who waits is told why."""
@@ -321,6 +324,8 @@ def _words(error: Exception | None) -> str:
     match error:
         case None:
             return "the connection was closed"
+        case ssl.SSLError():  # an OSError whose errno is none
+            return f"TLS failed: {error.reason}"
         case ConnectionResetError() | BrokenPipeError():
             return "the server reset the connection"
         case OSError(errno=errno.ETIMEDOUT):

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ftp_stream.errors import DestinationFault
 from ftp_stream.rtmp.events import StepDone
-from ftp_stream.rtmp.publish import PublishProtocol
 from ftp_stream.shell.publisher.connection import Connection, Limits
 from ftp_stream.shell.publisher.dial import connect_tcp, resolve
-from ftp_stream.shell.publisher.tcp import tune
 from ftp_stream.shell.publisher.trust import NOT_TLS, tls_context, tls_fault
 
 if TYPE_CHECKING:
@@ -24,7 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["connect"]
 
 _CONNECTIONS = 3  # a challenge takes two more: the server names its scheme, then its salt, then judges the answer
-_RANDOM = 1528  # bytes of C1
 _DEFAULTS = Limits()
 
 
@@ -74,13 +71,8 @@ async def _open(
     sock = await connect_tcp(addresses, limits.tcp)
     steps.done("tcp")
     loop = asyncio.get_running_loop()
-    tune(sock, limits.progress)
-    protocol = PublishProtocol(url, random=os.urandom(_RANDOM), now=loop.time())
-
-    def make() -> Connection:
-        return Connection(url, protocol, sock, limits, steps.watching(on_event))
-
-    tcp, connection = await loop.create_connection(make, sock=sock)
+    made = partial(Connection, url, sock, limits, steps.watching(on_event))
+    tcp, connection = await loop.create_connection(made, sock=sock)
     if context is None:
         connection.begin(tcp)
         return connection
