@@ -22,6 +22,7 @@ from ftp_stream.rtmp.habits import (
     OVENMEDIAENGINE,
     PRESETS,
     SRS,
+    AckBase,
     Denial,
     Duplicate,
     FcPublish,
@@ -227,6 +228,13 @@ def test_the_key_is_named_without_its_query_and_never_shown():
     assert TC_URL not in repr(request)
 
 
+def test_any_name_is_passed_on():
+    client = Client(Habits())
+    client.connect(app="a\nb")
+    (request,) = client.ask("k\ny")
+    assert (request.app, request.key) == ("a\nb", "k\ny")
+
+
 def test_a_connect_without_an_object_has_no_app():
     for values in ((), (None,), ({"app": 5.0, "tcUrl": None},)):
         client = Client(Habits())
@@ -320,11 +328,12 @@ def test_a_second_publish_and_a_play_close():
 
 
 def test_nothing_comes_of_a_closed_connection():
-    client = publishing(Habits())
+    client = publishing(replace(Habits(), ping_after=1.0))
     assert [type(event) for event in client.protocol.close("stop", 0.0)] == [PublishEnded, CloseConnection]
     assert client.send(FRAME, UserControl(6, bytes(4))) == []
     assert client.took() == []
     assert client.protocol.close("again", 0.0) == client.protocol.check(1e9) == []
+    assert client.protocol.data_to_send() == []
     assert client.protocol.deadline() is None
 
 
@@ -558,9 +567,15 @@ def test_what_ends_a_publish(habits, fc_unpublish, delete_stream):
 
 
 def test_a_name_can_be_published_again_on_the_same_connection():
+    """The commands before it count anew, and so does the time it may take."""
     client = publishing(SRS)
+    client.now += 100
     client.send(Command("FCUnpublish", 6.0, (None, KEY)))
+    client.took()
     assert client.state is ReceiveState.READY
+    assert client.protocol.deadline() == client.now + 30
+    client.send(Command("releaseStream", 7.0, (None, KEY)), Command("createStream", 8.0, (None,)))
+    assert [answer.transaction for answer in client.took()] == [7.0]
     assert isinstance(client.ask()[0], PublishRequested)
     client.accept()
     assert client.send(FRAME)
@@ -613,6 +628,16 @@ def test_bytes_are_acknowledged_by_the_window_asked_for():
     (acknowledgement,) = client.took()
     assert acknowledgement == Acknowledgement(client.writer.total + 3073)
     assert acknowledgement.value > total
+
+
+def test_bytes_can_be_counted_from_connect_on():
+    client = Client(replace(Habits(), ack_base=AckBase.RTMP, ack_every=50_000))
+    client.connect()
+    client.took()
+    before = client.writer.total
+    client.writer.set_chunk_size(65_536)
+    client.send(Video(0, bytes(60_000), 1))
+    assert client.took() == [Acknowledgement(client.writer.total - before)]
 
 
 def test_mediamtx_acknowledges_what_it_read_and_not_what_lies_there():

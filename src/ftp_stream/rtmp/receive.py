@@ -151,8 +151,6 @@ class ReceiveProtocol:
         self._parse()
 
     def _parse(self) -> None:
-        if self.state is ReceiveState.CLOSED:
-            return
         try:
             next(self._parser, None)
         except RemoteProtocolError as error:
