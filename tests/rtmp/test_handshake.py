@@ -52,7 +52,7 @@ def test_both_sides_shake_hands_and_leave_the_rest_alone(step: int) -> None:
     assert client.done
     assert server.done
     server.feed(to_server + b"rest")
-    assert bytes(server.reader._buffer) == b"rest"
+    assert len(server.reader) == 4
 
 
 def test_a_client_sends_version_3_and_announces_no_digest() -> None:

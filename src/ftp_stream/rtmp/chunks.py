@@ -19,6 +19,7 @@ DEFAULT_CHUNK_SIZE = 128  # bytes, both ways, until a Set Chunk Size (5.4.1)
 MAX_MESSAGE = 0xFFFFFF  # bytes: the length field has 24 bits
 MAX_CHUNK_STREAMS = 64  # real peers use five; each costs memory for a message under way
 
+_PIECE = 65536  # bytes read at once: what has come of a piece is copied with every arrival
 _EXTENDED = 0xFFFFFF  # in the 24-bit field: the time stands in 32 bits after the header
 _MASK = 0xFFFFFFFF
 _HALF = 0x80000000
@@ -133,8 +134,10 @@ class ChunkReader:
             body = stream.body = self._begin(stream)
         count = min(self.chunk_size, stream.length - len(body))
         self._count(count)
-        body += yield from read(count)
-        return self._finish(csid, stream, body) if len(body) == stream.length else None
+        end = len(body) + count
+        while len(body) < end:
+            body += yield from read(min(end - len(body), _PIECE))
+        return self._finish(csid, stream, body) if end == stream.length else None
 
     def _stream(self, csid: int, kind: int) -> _Incoming:
         stream = self._streams.get(csid)
