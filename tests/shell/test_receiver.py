@@ -284,13 +284,14 @@ async def test_a_recording_that_cannot_be_written_is_told_and_harms_nobody(tmp_p
     assert recorded.problem == os.strerror(errno.ENOENT)
 
 
-async def test_a_disk_that_fills_up_is_told_too(key, tmp_path):
+@pytest.mark.parametrize("size", [200, 1 << 20], ids=["at the end", "on the way"])
+async def test_a_disk_that_fills_up_is_told_too(key, tmp_path, size):
     full = tmp_path / "full.flv"
     full.symlink_to("/dev/full")
     happened = []
     async with Receiver(record=full, on_event=happened.append) as receiver:
         publisher = await Publisher(receiver.url("live", key)).start()
-        await publisher.play(3, size=1 << 20)
+        await publisher.play(3, size=size)
         await publisher.end()
         await receiver.until(lambda: receiver.connections == 0)
         assert receiver.audits[f"live/{key}"].current.video.frames == 3
