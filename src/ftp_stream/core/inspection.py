@@ -1,0 +1,280 @@
+"""What an inspection finds in a file, and how a child process tells it to the service.
+
+Told is a JSON header and the columns behind it as they lie in memory. The child parsed a stranger's file and may have
+been taken over by it, so the service believes no length, no number and no letter of it.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from array import array
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from ftp_stream.core.aac import parse_config
+from ftp_stream.core.frames import MAX_ROWS, Columns, build
+from ftp_stream.errors import SegmentRefused, StorageError
+from ftp_stream.model import VideoCodec, VideoConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ftp_stream.model import AudioConfig, FrameTable
+
+__all__ = [
+    "PREFIX_BYTES",
+    "Inspection",
+    "Prepared",
+    "decode",
+    "decode_failure",
+    "decode_ready",
+    "encode",
+    "encode_failure",
+    "encode_ready",
+    "lengths",
+]
+
+_PREFIX: Final = struct.Struct("=IQ")  # bytes of the header, bytes of the columns
+PREFIX_BYTES: Final = _PREFIX.size
+_MAX_HEADER: Final = 256 * 1024
+_VIDEO_ROW, _AUDIO_ROW = 33, 25  # bytes of a row: flags and four, or three, columns of 64 bits
+_MAX_RECORD: Final = 64 * 1024  # bytes; some encoders put their whole command line into it
+_MAX_WORDS: Final = 500  # characters
+_MAX_NOTES: Final = 32
+_MAX_SIDE: Final = 16_384  # pixels
+_MAX_RATE: Final = 1000.0  # pictures a second
+_DAMAGED: Final = "the inspection gave a damaged report"
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What the walk of a file found."""
+
+    container: str  # FFmpeg's name of the demuxer
+    whole: bool  # the container proves that the file is complete
+    codec: VideoCodec
+    record: bytes  # the video's configuration record
+    width: int  # pixels
+    height: int
+    frame_rate: float  # per second; 0 where unknown
+    audio_record: bytes  # AudioSpecificConfig; b"" where the file has no AAC audio
+    video: Columns
+    audio: Columns | None
+    sidecar_size: int  # bytes
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A report that was checked: all of a prepared segment that does not depend on where the file lies."""
+
+    container: str
+    whole: bool
+    video: VideoConfig
+    audio: AudioConfig | None
+    table: FrameTable
+    sidecar_size: int  # bytes
+    notes: tuple[str, ...]
+
+
+# --- the child's side -------------------------------------------------------------------------------------------------
+
+
+def encode(found: Inspection) -> list[bytes | memoryview]:
+    """Return a report as buffers to be written one behind the other."""
+    video, audio = found.video, found.audio
+    columns: list[bytes | array[int]] = [video.flags, video.dts_us, video.cts_us, video.position, video.size]
+    if audio:
+        columns += [audio.flags, audio.dts_us, audio.position, audio.size]
+    header = {
+        "container": found.container,
+        "whole": found.whole,
+        "codec": found.codec,
+        "record": found.record.hex(),
+        "width": found.width,
+        "height": found.height,
+        "frame_rate": found.frame_rate,
+        "audio_record": found.audio_record.hex(),
+        "video_rows": len(video),
+        "audio_rows": len(audio) if audio else 0,
+        "last_us": video.last_us,
+        "sidecar_size": found.sidecar_size,
+        "notes": found.notes,
+    }
+    return _framed(header, [memoryview(column).cast("B") for column in columns])
+
+
+def encode_failure(reason: str, *, truncated: bool = False, storage: bool = False) -> list[bytes | memoryview]:
+    """Return the report of a file that cannot be played, or (``storage``) of a disk that failed."""
+    return _framed({"refused": reason, "truncated": truncated, "storage": storage}, [])
+
+
+def encode_ready(kept: Sequence[str]) -> list[bytes | memoryview]:
+    """Return the first report of a child: it is ready, but could not give up some rights, told in words."""
+    return _framed({"ready": list(kept)}, [])
+
+
+def _framed(header: Mapping[str, object], columns: list[memoryview]) -> list[bytes | memoryview]:
+    told = json.dumps(header).encode()
+    return [_PREFIX.pack(len(told), sum(map(len, columns))) + told, *columns]
+
+
+# --- the service's side -----------------------------------------------------------------------------------------------
+
+
+def lengths(prefix: bytes) -> tuple[int, int]:
+    """Return how many bytes of header and of columns follow the first `PREFIX_BYTES` of a report.
+
+    Raises:
+        SegmentRefused: It claims more than any file can give.
+    """
+    header, columns = _PREFIX.unpack(prefix)
+    if header > _MAX_HEADER or columns > MAX_ROWS * (_VIDEO_ROW + _AUDIO_ROW):
+        raise SegmentRefused(_DAMAGED)
+    return header, columns
+
+
+def decode_ready(header: bytes) -> tuple[str, ...]:
+    """Return which rights a child could not give up, in words.
+
+    Raises:
+        SegmentRefused: It is no such report.
+    """
+    kept = _object(header).get("ready")
+    if not isinstance(kept, list):
+        raise SegmentRefused(_DAMAGED)
+    return tuple(_words(each) for each in kept[:_MAX_NOTES])
+
+
+def decode_failure(header: bytes) -> SegmentRefused | StorageError | None:
+    """Return what a child says went wrong (a file that cannot be played, a disk that failed), ``None`` for nothing.
+
+    Raises:
+        SegmentRefused: The report is damaged.
+    """
+    told = _object(header)
+    if "refused" not in told:
+        return None
+    reason = _words(told["refused"])
+    if told.get("storage") is True:
+        return StorageError(reason)
+    return SegmentRefused(reason, truncated=told.get("truncated") is True)
+
+
+def decode(header: bytes, columns: bytes | bytearray, *, file_size: int, sidecar_limit: int) -> Prepared:
+    """Check a report and lay out its frames.
+
+    Args:
+        header: The JSON.
+        columns: What follows it.
+        file_size: Bytes of the camera's file.
+        sidecar_limit: Bytes that really stand in the sidecar.
+
+    Raises:
+        SegmentRefused: The file cannot be played as reported, or the report is damaged.
+    """
+    told = _object(header)
+    video, audio = _columns(told, memoryview(columns))
+    config = parse_config(_bytes(told, "audio_record")) if audio else None
+    sidecar_size = _number(told, "sidecar_size", sidecar_limit)
+    notes = told.get("notes")
+    if not isinstance(notes, list):
+        raise SegmentRefused(_DAMAGED)
+    return Prepared(
+        container=_words(told.get("container")),
+        whole=told.get("whole") is True,
+        video=_video_config(told),
+        audio=config,
+        table=build(video, audio, config=config, file_size=file_size, sidecar_size=sidecar_size),
+        sidecar_size=sidecar_size,
+        notes=tuple(_words(note) for note in notes[:_MAX_NOTES]),
+    )
+
+
+def _object(header: bytes) -> dict[str, Any]:
+    try:
+        told = json.loads(header)
+    except (ValueError, RecursionError) as error:
+        raise SegmentRefused(_DAMAGED) from error
+    if not isinstance(told, dict):
+        raise SegmentRefused(_DAMAGED)
+    return told
+
+
+def _words(told: object) -> str:
+    """Return words for a person, with nothing in them that moves a terminal's cursor."""
+    if not isinstance(told, str):
+        raise SegmentRefused(_DAMAGED)
+    return "".join(letter if letter.isprintable() else "?" for letter in told[:_MAX_WORDS])
+
+
+def _number(told: Mapping[str, Any], name: str, most: int, least: int = 0) -> int:
+    value = told.get(name)
+    if type(value) is not int or not least <= value <= most:
+        raise SegmentRefused(_DAMAGED)
+    return value
+
+
+def _bytes(told: Mapping[str, Any], name: str) -> bytes:
+    value = told.get(name)
+    if not isinstance(value, str) or len(value) > 2 * _MAX_RECORD:
+        raise SegmentRefused(_DAMAGED)
+    try:
+        return bytes.fromhex(value)
+    except ValueError as error:
+        raise SegmentRefused(_DAMAGED) from error
+
+
+def _video_config(told: Mapping[str, Any]) -> VideoConfig:
+    codec, record, rate = told.get("codec"), _bytes(told, "record"), told.get("frame_rate")
+    if codec not in set(VideoCodec) or record[:1] != b"\1":  # configurationVersion
+        raise SegmentRefused(_DAMAGED)
+    if not isinstance(rate, int | float) or not 0 <= rate < float("inf"):
+        raise SegmentRefused(_DAMAGED)
+    return VideoConfig(
+        codec=VideoCodec(codec),
+        record=record,
+        width=_number(told, "width", _MAX_SIDE),
+        height=_number(told, "height", _MAX_SIDE),
+        frame_rate=min(float(rate), _MAX_RATE),
+    )
+
+
+def _columns(told: Mapping[str, Any], body: memoryview) -> tuple[Columns, Columns | None]:
+    """Cut the columns out of what follows the header."""
+    pictures, sounds = _number(told, "video_rows", MAX_ROWS), _number(told, "audio_rows", MAX_ROWS)
+    if len(body) != pictures * _VIDEO_ROW + sounds * _AUDIO_ROW:
+        raise SegmentRefused(_DAMAGED)
+    cut = _Cutter(body)
+    video = Columns(
+        flags=cut.flags(pictures),
+        dts_us=cut.column(pictures),
+        cts_us=cut.column(pictures),
+        position=cut.column(pictures),
+        size=cut.column(pictures),
+        last_us=_number(told, "last_us", 2**63, -(2**63)),
+    )
+    if not sounds:
+        return video, None
+    flags, dts_us = cut.flags(sounds), cut.column(sounds)
+    return video, Columns(flags, dts_us, array("q"), position=cut.column(sounds), size=cut.column(sounds))
+
+
+class _Cutter:
+    """Takes columns one behind the other."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self, body: memoryview) -> None:
+        self._left = body
+
+    def flags(self, rows: int) -> bytes:
+        taken, self._left = self._left[:rows], self._left[rows:]
+        return bytes(taken)
+
+    def column(self, rows: int) -> array[int]:
+        values = array("q")
+        values.frombytes(self._left[: 8 * rows])
+        self._left = self._left[8 * rows :]
+        return values

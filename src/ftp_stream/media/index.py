@@ -1,0 +1,124 @@
+"""MP4 written in one piece: its frames by the index that FFmpeg made when it opened the file, without reading them.
+
+FFmpeg's demuxer has an entry for every frame then, with edit lists applied, and gives the bytes at each entry's
+position as a packet. Where the entries tell all there is to tell, and the first packets prove it, the walk over all
+packets finds nothing more, and costs ten times as much.
+"""
+
+from __future__ import annotations
+
+import os
+from itertools import repeat
+from typing import TYPE_CHECKING, Final
+
+from ftp_stream.core.frames import MAX_ROWS
+from ftp_stream.media import nal
+from ftp_stream.model import Row, Source, VideoCodec
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from av.packet import Packet
+    from av.stream import Stream
+
+    from ftp_stream.media.tracks import AudioTrack, Frames, VideoTrack
+
+__all__ = ["PROOF", "take_all", "tells_all"]
+
+PROOF: Final = 24  # packets that are compared with their entries
+_MAX_INDEX: Final = 64 * 1024 * 1024  # bytes of a moov box; MAX_ROWS frames need about 40 MB
+# What makes a packet differ from its entry: composition offsets, encryption, a compressed index
+_MORE: Final = (b"ctts", b"sinf", b"cmov")
+_KEY, _DISCARD = 1, 2  # AVINDEX_KEYFRAME, AVINDEX_DISCARD_FRAME
+_SHOWN: Final = bytes(flag for flag in range(256) if not flag & _DISCARD)
+_ROW_FLAGS: Final = bytes(int(Source.FILE) | (int(Row.KEY) if flag & _KEY else 0) for flag in range(256))
+
+
+def tells_all(fileno: int, place: tuple[int, int]) -> bool:
+    """Whether the index at ``place`` (position, length; (0, 0) for none) leaves nothing to learn from the packets."""
+    position, length = place
+    if not 0 < length <= _MAX_INDEX:
+        return False
+    box = os.pread(fileno, length, position)
+    return not any(name in box for name in _MORE) and _single_descriptions(box)
+
+
+def take_all(fileno: int, video: VideoTrack, audio: AudioTrack | None, first: Sequence[Packet[Any]]) -> bool:
+    """Fill the tracks from their entries, if the first packets prove them; say whether that was done."""
+    pictures = _proven_entries(fileno, video, first)
+    sounds = _proven_entries(fileno, audio, first) if audio else []
+    if not pictures or (audio and not sounds):
+        return False
+    if not video.by_reference or not _begins_at_keys(fileno, video, pictures) or (audio and not audio.by_reference):
+        return False
+    flags = _fill(video.frames, pictures, video.stream)
+    video.frames.flags = bytearray(flags.translate(_ROW_FLAGS))
+    video.hidden = len(flags.translate(None, _SHOWN))
+    if audio:
+        heard = [entry for entry in sounds if not entry[3] & _DISCARD]
+        audio.frames.flags = bytearray(len(_fill(audio.frames, heard, audio.stream)))
+    return True
+
+
+_Entry = tuple[int, int, int, int]  # position, size, timestamp in ticks, flags
+
+
+def _proven_entries(fileno: int, track: VideoTrack | AudioTrack, first: Sequence[Packet[Any]]) -> list[_Entry]:
+    """Return the entries of a track whose first packets are as they say; none otherwise."""
+    packets = [packet for packet in first if packet.stream_index == track.stream.index and packet.size]
+    if not packets or len(track.stream.index_entries) > MAX_ROWS:
+        return []
+    entries = [(entry.pos, entry.size, entry.timestamp, entry.flags) for entry in track.stream.index_entries]
+    if len(entries) < len(packets) or not all(map(_proven, repeat(fileno), entries, packets)):
+        return []
+    track.begin(packets[0])
+    return entries
+
+
+def _proven(fileno: int, entry: _Entry, packet: Packet[Any]) -> bool:
+    position, size, timestamp, flags = entry
+    told = (position, size, timestamp, timestamp, flags & _KEY != 0, flags & _DISCARD != 0)
+    found = (packet.pos, packet.size, packet.dts, packet.pts, packet.is_keyframe, packet.is_discard)
+    return told == found and os.pread(fileno, size, position) == bytes(packet)
+
+
+def _single_descriptions(box: bytes) -> bool:
+    """Whether every track has one sample description (ISO/IEC 14496-12, 8.5.2): others change within the file."""
+    at = box.find(b"stsd")
+    while at >= 0:
+        if box[at + 8 : at + 12] != b"\0\0\0\1":
+            return False
+        at = box.find(b"stsd", at + 4)
+    return True
+
+
+def _begins_at_keys(fileno: int, video: VideoTrack, rows: Sequence[_Entry]) -> bool:
+    """Whether a decoder can begin with every frame that the index calls a key frame; FFmpeg's parser looks itself."""
+    length_size = nal.length_size(video.container_record, video.codec)
+    return all(
+        _is_key(fileno, position, position + size, video.codec, length_size)
+        for position, size, _, flags in rows
+        if flags & _KEY
+    )
+
+
+def _is_key(fileno: int, at: int, end: int, codec: VideoCodec, length_size: int) -> bool:
+    """Whether the first slice of a frame is one of an IDR (H.264) or IRAP picture (H.265)."""
+    while at + length_size < end:
+        head = os.pread(fileno, length_size + 1, at)
+        kind = nal.unit_type(head[length_size:], codec)
+        if nal.is_slice(kind, codec):
+            return nal.is_random_access(kind, codec)
+        at += length_size + int.from_bytes(head[:length_size], "big")
+    return False
+
+
+def _fill(frames: Frames, entries: Sequence[_Entry], stream: Stream) -> bytes:
+    """Fill the columns of a track; return the entries' flags."""
+    position, size, timestamp, flags = zip(*entries, strict=True)
+    frames.position, frames.size = list(position), list(size)
+    frames.pts = frames.dts = list(timestamp)
+    end = (stream.start_time or 0) + (stream.duration or 0)
+    frames.duration = [None] * (len(entries) - 1) + [end - timestamp[-1]]
+    return bytes(flag & (_KEY | _DISCARD) for flag in flags)

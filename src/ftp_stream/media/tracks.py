@@ -1,0 +1,210 @@
+"""What is kept of the packets of one track while a file is walked. Hot: every packet passes here."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, Final
+
+import av.error
+from av.bitstream import BitStreamFilterContext
+
+from ftp_stream.core.aac import parse_config
+from ftp_stream.core.frames import MAX_ROWS
+from ftp_stream.errors import SegmentRefused
+from ftp_stream.media import nal
+from ftp_stream.model import Row, VideoCodec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from av.audio.stream import AudioStream
+    from av.packet import Packet
+    from av.video.stream import VideoStream
+
+    from ftp_stream.media.places import Place, Places
+    from ftp_stream.model import AudioConfig
+
+__all__ = ["CODECS", "AudioTrack", "Frames", "VideoTrack"]
+
+CODECS: Final = {"h264": VideoCodec.AVC, "hevc": VideoCodec.HEVC}  # by FFmpeg's names
+_KEY: Final = int(Row.KEY)
+_PLAIN_BASE: Final = Fraction(1, 1_000_000)
+
+
+class Frames:
+    """Parallel columns of the frames of a track, in file order; times in ticks of its stream."""
+
+    __slots__ = ("dts", "duration", "flags", "position", "pts", "size")
+
+    def __init__(self) -> None:
+        self.flags = bytearray()  # Row.KEY and the Source
+        self.pts: list[int | None] = []
+        self.dts: list[int | None] = []
+        self.duration: list[int | None] = []
+        self.position: list[int] = []
+        self.size: list[int] = []
+
+    def add(self, packet: Packet[Any], place: Place, flag: int = 0) -> None:
+        """Add a frame.
+
+        Raises:
+            SegmentRefused: There are too many.
+        """
+        source, position, size = place
+        self.flags.append(source | flag)
+        self.pts.append(packet.pts)
+        self.dts.append(packet.dts)
+        self.duration.append(packet.duration)
+        self.position.append(position)
+        self.size.append(size)
+        if len(self.flags) > MAX_ROWS:
+            raise SegmentRefused(f"it has more than {MAX_ROWS} frames")
+
+
+class VideoTrack:
+    """The pictures."""
+
+    def __init__(self, stream: VideoStream, places: Places) -> None:
+        """Take the frames of ``stream``, which is H.264 or H.265."""
+        self.stream = stream
+        self.base = stream.time_base or _PLAIN_BASE
+        self.codec = CODECS[stream.codec_context.name]
+        self.frames = Frames()
+        self.hidden = 0  # pictures that an edit list hides
+        self.damaged = 0  # pictures that lost bytes on their way
+        self._places = places
+        self._extradata = stream.codec_context.extradata or b""
+        # The configuration record that came with the container, b"" where none did
+        self.container_record = self._extradata if nal.record_sets(self._extradata, self.codec) else b""
+        self._sets: list[bytes] = []  # in-band, of the first key frame
+        self._inserted = b""  # parameter sets that a decoder needs before each key frame from here on
+        self._annexb = False
+        self._place: Callable[[Packet[VideoStream]], Place] = places.keep
+
+    def take(self, packet: Packet[VideoStream]) -> None:
+        """Keep a packet.
+
+        Raises:
+            SegmentRefused: There are too many.
+        """
+        if not self.frames.flags:
+            self.begin(packet)
+        place = self._place
+        key = packet.is_keyframe
+        if key:
+            place = self._place_key(packet)
+        self.frames.add(packet, place(packet), _KEY if key else 0)
+        self.hidden += packet.is_discard
+
+    def record(self) -> bytes:
+        """Return the configuration record: the container's, or one made of the parameter sets in the stream.
+
+        Raises:
+            SegmentRefused: There are none.
+        """
+        if self.container_record:
+            return self.container_record
+        outside = nal.parameter_sets(nal.split_annexb(self._extradata), self.codec)
+        return nal.make_record(outside or self._sets, self.codec, self.stream)
+
+    @property
+    def by_reference(self) -> bool:
+        """Whether frames may stand in the file as they go on the wire; known once it has begun."""
+        return self.container_record != b"" and not self._annexb
+
+    def begin(self, packet: Packet[VideoStream]) -> None:
+        """Look at the first packet for what holds for all."""
+        if nal.is_annexb(bytes(packet), self._extradata):
+            self._annexb = True
+            self._place = self._place_converted
+
+    def _place_converted(self, packet: Packet[VideoStream]) -> Place:
+        self.damaged += packet.is_corrupt
+        return self._places.store(nal.length_prefixed(bytes(packet)))
+
+    def _place_key(self, packet: Packet[VideoStream]) -> Callable[[Packet[VideoStream]], Place]:
+        """Look at what changes at key frames only; return how this one is placed."""
+        if packet.has_sidedata("new_extradata"):
+            self._switch(bytes(packet.get_sidedata("new_extradata")))
+        if not self.container_record and not self._sets:
+            payload = bytes(packet)
+            units = nal.split_annexb(payload) if self._annexb else nal.split_prefixed(payload)
+            self._sets = nal.parameter_sets(units, self.codec)
+        return self._place_with_sets if self._inserted else self._place
+
+    def _switch(self, record: bytes) -> None:
+        """Another sample entry or sequence header begins: from now on its parameter sets travel in the frames."""
+        sets = nal.record_sets(record, self.codec)
+        if sets and not self._annexb and (self._inserted or record != self.container_record):
+            size = nal.length_size(self.container_record, self.codec)
+            self._inserted = b"".join(nal.prefixed(unit, size) for unit in sets)
+
+    def _place_with_sets(self, packet: Packet[VideoStream]) -> Place:
+        return self._places.store(self._inserted + bytes(packet))
+
+
+class AudioTrack:
+    """The AAC frames."""
+
+    def __init__(self, stream: AudioStream, places: Places) -> None:
+        """Take the frames of ``stream``, which is AAC."""
+        self.stream = stream
+        self.base = stream.time_base or _PLAIN_BASE
+        self.frames = Frames()
+        self.config: AudioConfig | None = None
+        self.problem = ""  # why it cannot be sent
+        self._places = places
+        self._begun = False
+        self._skip = 0  # frames at the start that are only there to fill the decoder
+        self._adts: BitStreamFilterContext | None = None
+
+    def take(self, packet: Packet[AudioStream]) -> None:
+        """Keep a packet, unless nobody is to hear it or its track cannot be sent.
+
+        Raises:
+            SegmentRefused: There are too many.
+        """
+        if not self._begun:
+            self.begin(packet)
+        if self.problem or packet.is_discard:
+            return
+        if self._skip:
+            self._skip -= 1
+        elif self._adts:
+            self._take_stripped(self._adts, packet)
+        else:
+            self.frames.add(packet, self._places.keep(packet))
+
+    @property
+    def by_reference(self) -> bool:
+        """Whether all frames may stand in the file as they go on the wire; known once it has begun."""
+        return self.config is not None and self._adts is None and not self._skip
+
+    def begin(self, packet: Packet[AudioStream]) -> None:
+        """Look at the first packet for what holds for all."""
+        self._begun = True
+        if bytes(packet)[:1] == b"\xff":  # no raw_data_block begins with ID_END: this is the syncword of ADTS
+            self._adts = BitStreamFilterContext("aac_adtstoasc", self.stream)
+            return
+        self._configure(self.stream.codec_context.extradata or b"")
+        if self.config and packet.has_sidedata("skip_samples") and not packet.is_discard:
+            samples = int.from_bytes(bytes(packet.get_sidedata("skip_samples"))[:4], "little")
+            self._skip = samples // self.config.frame_samples
+
+    def _configure(self, record: bytes) -> None:
+        try:
+            self.config = parse_config(record)
+        except SegmentRefused as refused:
+            self.problem = refused.reason
+
+    def _take_stripped(self, adts: BitStreamFilterContext, packet: Packet[AudioStream]) -> None:
+        """Keep a frame without its ADTS header, which tells the configuration (ISO/IEC 13818-7, 6.2)."""
+        try:
+            stripped = adts.filter(packet)
+        except av.error.FFmpegError:
+            return  # not a frame: FFmpeg's parser hands on what stood between two of them
+        for frame in stripped:
+            if not self.config:
+                self._configure(bytes(frame.get_sidedata("new_extradata")))
+            if self.config:
+                self.frames.add(frame, self._places.store(bytes(frame)))

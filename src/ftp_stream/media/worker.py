@@ -1,0 +1,95 @@
+"""The child process: prepares one file after another, each handed in as an open descriptor.
+
+Standard input is a socket. A request is one byte with two descriptors beside it: the camera's file, and an empty one
+for the sidecar; the answer is a report of `ftp_stream.core.inspection`. The first answer comes unasked, once the child
+is ready, and tells which rights it could not give up.
+"""
+
+from __future__ import annotations
+
+import errno
+import gc
+import os
+import socket
+import sys
+from typing import TYPE_CHECKING, Final
+
+from ftp_stream.core.inspection import encode, encode_failure, encode_ready
+from ftp_stream.errors import SegmentRefused
+from ftp_stream.media.rights import give_up_files, give_up_system
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import BinaryIO
+
+    from ftp_stream.core.inspection import Inspection
+
+__all__ = ["main"]
+
+_LARGEST_SIDECAR: Final = 8 * 1024**3  # bytes
+_DISK_FAULTS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+_BUFFER: Final = 1024 * 1024  # bytes of the sidecar that are written at once
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Serve until the parent closes its end.
+
+    Args:
+        arguments: The address space that may be used, in bytes.
+    """
+    memory = int(arguments[0])
+    refused = give_up_system(memory=memory, largest_file=_LARGEST_SIDECAR)
+    parent = _take_socket()
+    from ftp_stream.media.prepare import prepare  # noqa: PLC0415 - FFmpeg is loaded only after rights were given up
+
+    refused += give_up_files()
+    gc.freeze()  # what is loaded stays; each file's garbage is collected after it, cheaply
+    gc.disable()
+    _send(parent, encode_ready(refused))
+    while descriptors := _receive(parent):
+        _send(parent, _answer(prepare, *descriptors, memory=memory))
+        gc.collect()
+
+
+def _take_socket() -> socket.socket:
+    """Keep the socket to ourselves: a library that reads standard input or prints must not disturb it."""
+    parent = socket.socket(fileno=os.dup(0))
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, 0)
+    os.dup2(2, 1)
+    os.close(nothing)
+    return parent
+
+
+def _receive(parent: socket.socket) -> tuple[int, int] | None:
+    """Return the two descriptors of the next request, ``None`` at the end."""
+    _, descriptors, _, _ = socket.recv_fds(parent, 1, 2)
+    return (descriptors[0], descriptors[1]) if len(descriptors) == 2 else None  # noqa: PLR2004 - file and sidecar
+
+
+def _send(parent: socket.socket, buffers: list[bytes | memoryview]) -> None:
+    for buffer in buffers:
+        parent.sendall(buffer)
+
+
+def _answer(
+    prepare: Callable[[int, BinaryIO], Inspection], fileno: int, sidecar: int, *, memory: int
+) -> list[bytes | memoryview]:
+    """Return the report of one file; whatever it brings about is told as its failure."""
+    try:
+        with os.fdopen(fileno, "rb", buffering=0) as file, os.fdopen(sidecar, "wb", buffering=_BUFFER) as aside:
+            found = prepare(file.fileno(), aside)
+        return encode(found)
+    except SegmentRefused as refused:
+        return encode_failure(refused.reason, truncated=refused.truncated)
+    except MemoryError:
+        return encode_failure(f"its inspection needs more than the allowed {memory // 1024**2} MiB of memory")
+    except OSError as error:
+        reason = f"its inspection failed: {error.strerror or error}"
+        return encode_failure(reason, storage=error.errno in _DISK_FAULTS)
+    except Exception as error:  # noqa: BLE001 - a stranger's file may bring about anything; the next one is served
+        return encode_failure(f"its inspection failed: {type(error).__name__}: {error}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

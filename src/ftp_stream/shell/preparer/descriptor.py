@@ -1,0 +1,64 @@
+"""The camera's file as a descriptor: opened without leaving the inbox, and still the version that the scan saw."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING
+
+from ftp_stream.errors import SegmentRefused
+from ftp_stream.model import FileId
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ftp_stream.model import FileFact
+
+__all__ = ["check_file", "check_unchanged", "open_beneath"]
+
+
+def open_beneath(root: Path, path: str) -> int:
+    """Open a file of an inbox for reading, following no link below ``root``.
+
+    Raises:
+        SegmentRefused: It is gone or not readable.
+    """
+    *directories, name = path.split("/")
+    flags = os.O_CLOEXEC | os.O_NOFOLLOW
+    at = -1
+    try:
+        at = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        for directory in directories:
+            inner = os.open(directory, flags | os.O_PATH | os.O_DIRECTORY, dir_fd=at)
+            os.close(at)
+            at = inner
+        return os.open(name, flags | os.O_RDONLY | os.O_NONBLOCK, dir_fd=at)  # a pipe must not make us wait
+    except OSError as error:
+        raise SegmentRefused(f"it cannot be opened: {error.strerror}") from error
+    finally:
+        if at >= 0:
+            os.close(at)
+
+
+def check_file(fileno: int) -> None:
+    """Refuse what cannot hold a video at all.
+
+    Raises:
+        SegmentRefused: It is not a file, or empty.
+    """
+    now = os.fstat(fileno)
+    if not stat.S_ISREG(now.st_mode):
+        raise SegmentRefused("it is not a file")
+    if not now.st_size:
+        raise SegmentRefused("it is empty", truncated=True)
+
+
+def check_unchanged(fileno: int, file: FileFact) -> None:
+    """Refuse a file that is another version than the scan saw: whatever was found in it may be true no more.
+
+    Raises:
+        SegmentRefused: It changed.
+    """
+    now = os.fstat(fileno)
+    if FileId(now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns) != file.id:
+        raise SegmentRefused("it changed while it was inspected", truncated=True)

@@ -1,0 +1,274 @@
+"""The pool: files become prepared segments, each once, with a sidecar where one is needed.
+
+A child gets open descriptors and never a name: it needs no right to any file, and no name can lead it astray. What it
+reports is checked before it is believed; its crash, hang or nonsense is the failure of the file it had in hand.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+import tempfile
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Self
+
+from ftp_stream.core.inspection import decode, decode_failure
+from ftp_stream.errors import StorageError
+from ftp_stream.model import PreparedSegment
+from ftp_stream.shell.preparer.child import Child
+from ftp_stream.shell.preparer.descriptor import check_file, check_unchanged, open_beneath
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ftp_stream.core.inspection import Prepared
+    from ftp_stream.model import FileFact
+
+__all__ = ["Preparer"]
+
+DEADLINE: Final = 60.0  # seconds one file may take: an hour of video from a slow disk takes half of it
+MEMORY: Final = 1024**3  # bytes of address space of a child; FFmpeg's libraries take a tenth
+JOBS: Final = 500  # files one child serves before a fresh one takes over, so that no leak of a library grows for ever
+_CLOSED: Final = "the preparer was closed"
+_WORKER: Final = ("-I", "-m", "ftp_stream.media.worker")
+
+
+class Preparer:
+    """Prepares files, a few at a time, each once however many ask."""
+
+    def __init__(
+        self,
+        state_dir: Path,
+        children: int = 2,
+        *,
+        deadline: float = DEADLINE,
+        memory: int = MEMORY,
+        command: Sequence[str] | None = None,
+    ) -> None:
+        """Make a pool that starts its children when they are needed.
+
+        Args:
+            state_dir: Sidecars live in a directory below it, which belongs to this pool alone.
+            children: How many files are inspected at once.
+            deadline: Seconds one file may take.
+            memory: Bytes of address space of each child.
+            command: What to start in place of the worker; ``memory`` is added as its last argument.
+        """
+        self._directory = state_dir / "sidecars"
+        self._deadline = deadline
+        self._command = [*(command or (sys.executable, *_WORKER)), str(memory)]
+        self._threads = ThreadPoolExecutor(children, thread_name_prefix="prepare")
+        self._jobs: dict[tuple[Path, FileFact], _Job] = {}
+        self._lock = threading.Lock()  # over the children at rest
+        self._idle: list[Child] = []
+        self._closed = False
+        self._kept_rights: tuple[str, ...] = ()
+
+    async def __aenter__(self) -> Self:
+        """Take possession of the directory of sidecars.
+
+        Raises:
+            StorageError: It cannot be made.
+        """
+        await asyncio.to_thread(self._clear)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """End all children and remove all sidecars; what is still asked for fails with `StorageError`."""
+        self._closed = True
+        for job in self._jobs.values():
+            if job.child:
+                job.child.kill()
+        await asyncio.to_thread(self._close)
+
+    async def prepare(self, root: Path, file: FileFact) -> PreparedSegment:
+        """Inspect a file and return it ready to play.
+
+        Asked twice for the same file at once, it is inspected once and both get the same segment; its sidecar goes
+        with the first `discard`.
+
+        Args:
+            root: The inbox.
+            file: The file as a scan saw it.
+
+        Raises:
+            SegmentRefused: It cannot be played, it changed, or its inspection crashed or did not end.
+            StorageError: No child can be started, or the disk of the sidecars failed.
+        """
+        job = self._jobs.get((root, file))
+        if job is None:
+            job = self._jobs[root, file] = self._begin(root, file)
+        job.waiting += 1
+        try:
+            return await asyncio.shield(job.result)
+        except asyncio.CancelledError:
+            if job.result.cancelled():
+                raise StorageError(_CLOSED) from None
+            raise
+        finally:
+            job.waiting -= 1
+            if not job.waiting and not job.result.done():
+                self._forget(root, file, job)
+                self._abandon(job)
+
+    def discard(self, segment: PreparedSegment) -> None:
+        """Remove the sidecar of a segment that nobody plays any more; harmless when done twice."""
+        if segment.sidecar:
+            with contextlib.suppress(OSError):
+                Path(segment.sidecar).unlink()
+
+    @property
+    def kept_rights(self) -> tuple[str, ...]:
+        """Which rights the last child that started could not give up on this system, in words."""
+        return self._kept_rights
+
+    # --- jobs, in the event loop ------------------------------------------------------------------------------------
+
+    def _begin(self, root: Path, file: FileFact) -> _Job:
+        job = _Job()
+        try:
+            job.work = self._threads.submit(self._work, job, root, file)
+        except RuntimeError as error:
+            raise StorageError(_CLOSED) from error
+        job.result = asyncio.wrap_future(job.work)
+        job.result.add_done_callback(lambda _: self._forget(root, file, job))
+        return job
+
+    def _forget(self, root: Path, file: FileFact, job: _Job) -> None:
+        if self._jobs.get((root, file)) is job:
+            del self._jobs[root, file]
+        if job.result.done() and not job.result.cancelled():
+            job.result.exception()  # nobody may be left to hear it
+
+    def _abandon(self, job: _Job) -> None:
+        """End a job that nobody waits for any more."""
+        job.abandoned = True
+        if job.child:
+            job.child.kill()
+        if not job.work.cancel():
+            job.work.add_done_callback(self._drop)
+
+    def _drop(self, work: Future[PreparedSegment]) -> None:
+        if not work.cancelled() and not work.exception():
+            self.discard(work.result())
+
+    # --- work, in a thread ------------------------------------------------------------------------------------------
+
+    def _work(self, job: _Job, root: Path, file: FileFact) -> PreparedSegment:
+        fileno = open_beneath(root, file.path)
+        try:
+            check_file(fileno)
+            check_unchanged(fileno, file)
+            return self._prepare(job, fileno, file)
+        finally:
+            os.close(fileno)
+
+    def _prepare(self, job: _Job, fileno: int, file: FileFact) -> PreparedSegment:
+        sidecar, path = self._new_sidecar()
+        kept = False
+        try:
+            found = self._inspect(job, fileno, sidecar, file)
+            kept = found.sidecar_size > 0
+        finally:
+            os.close(sidecar)
+            if not kept:
+                Path(path).unlink()
+        return PreparedSegment(
+            path=file.path,
+            file=file.id,
+            container=found.container,
+            video=found.video,
+            audio=found.audio,
+            table=found.table,
+            sidecar=path if kept else "",
+            whole=found.whole,
+            notes=found.notes,
+        )
+
+    def _inspect(self, job: _Job, fileno: int, sidecar: int, file: FileFact) -> Prepared:
+        """Let a child inspect the file, and check what it says; a child that is not above suspicion is ended."""
+        child = self._take_child(job)
+        try:
+            header, columns = child.ask(fileno, sidecar, self._deadline)
+            failure = decode_failure(header)
+            if failure is None:
+                size = os.fstat(sidecar).st_size
+                found = decode(header, columns, file_size=file.id.size, sidecar_limit=size)
+        except BaseException:
+            job.child = None
+            child.end()
+            self._check_wanted(job)
+            check_unchanged(fileno, file)
+            raise
+        job.child = None
+        self._give_back(child)
+        check_unchanged(fileno, file)
+        if failure is not None:
+            raise failure
+        return found
+
+    def _take_child(self, job: _Job) -> Child:
+        with self._lock:
+            rested = self._idle.pop() if self._idle else None
+        child = job.child = rested or Child(self._command)
+        try:
+            self._check_wanted(job)  # only now: from here on, whoever closes or abandons sees the child and kills it
+            if not rested:
+                child.wait_until_ready()
+                self._kept_rights = child.kept_rights
+        except BaseException:
+            job.child = None
+            child.end()
+            self._check_wanted(job)
+            raise
+        return child
+
+    def _check_wanted(self, job: _Job) -> None:
+        """Blame no file for what we did ourselves."""
+        if job.abandoned or self._closed:
+            raise StorageError(_CLOSED)
+
+    def _give_back(self, child: Child) -> None:
+        if child.jobs >= JOBS:
+            child.end()
+            return
+        with self._lock:
+            self._idle.append(child)
+
+    def _new_sidecar(self) -> tuple[int, str]:
+        try:
+            return tempfile.mkstemp(dir=self._directory)
+        except OSError as error:
+            raise StorageError(f"cannot write to {self._directory}: {error.strerror}") from error
+
+    def _close(self) -> None:
+        self._threads.shutdown(cancel_futures=True)
+        for child in self._idle:
+            child.end()
+        with contextlib.suppress(StorageError):
+            self._clear()
+
+    def _clear(self) -> None:
+        """Make the directory, and remove what an earlier run left in it."""
+        try:
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for left in self._directory.iterdir():
+                left.unlink()
+        except OSError as error:
+            raise StorageError(f"cannot use {self._directory}: {error.strerror}") from error
+
+
+@dataclass(slots=True, eq=False)
+class _Job:
+    """One file being prepared."""
+
+    work: Future[PreparedSegment] = field(init=False)
+    result: asyncio.Future[PreparedSegment] = field(init=False)  # the same, for the event loop
+    waiting: int = 0  # how many wait for it
+    child: Child | None = None  # that works on it now
+    abandoned: bool = False
