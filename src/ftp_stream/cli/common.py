@@ -1,0 +1,47 @@
+"""What the commands share: settings, words for the terminal, exit statuses."""
+
+import os
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from ftp_stream import logs
+from ftp_stream.config import DestinationSettings, Settings, load
+from ftp_stream.rtmp.url import RtmpUrl, parse_url
+from ftp_stream.view import plain
+
+__all__ = ["CANNOT_START", "FAULT", "HOW_TO_REACH", "OK", "complain", "load_settings", "out", "rtmp_url"]
+
+OK = 0
+FAULT = 1  # it ran, and the answer is no
+CANNOT_START = 2
+HOW_TO_REACH = "set RTMP_URL in .env to where the stream shall go: rtmp://HOST/APP/KEY or rtmps://HOST/APP/KEY"
+
+out = Console(highlight=False, soft_wrap=False)
+
+
+def complain(words: str) -> None:
+    """Say on standard error what is wrong, without any secret or control character."""
+    lines = "\n".join(map(plain, logs.masked(words).splitlines()))
+    Console(stderr=True, highlight=False, soft_wrap=True).print(Text(lines, "red"))
+
+
+def load_settings() -> Settings:
+    """Return the settings of the environment and this directory; from here on no log line shows their secrets.
+
+    Raises:
+        ConfigError: A setting is unusable.
+    """
+    settings = load(os.environ, Path.cwd())
+    for camera in settings.cameras:
+        for destination in camera.destinations:
+            url = rtmp_url(destination)
+            if url and destination.url:
+                logs.hide(destination.url.get_secret_value(), *url.secrets)
+    return settings
+
+
+def rtmp_url(destination: DestinationSettings) -> RtmpUrl | None:
+    """Return where a destination is, ``None`` where none is set."""
+    return parse_url(destination.url.get_secret_value()) if destination.url else None

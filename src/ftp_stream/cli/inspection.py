@@ -1,0 +1,104 @@
+"""`ftp-stream inspect`: what preparing makes of files."""
+
+import asyncio
+import tempfile
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from ftp_stream.cli.common import FAULT, OK, out
+from ftp_stream.errors import SegmentRefused, StorageError
+from ftp_stream.model import FileFact, FileId, FrameTable, PreparedSegment, Row, Source
+from ftp_stream.shell.preparer import Preparer
+from ftp_stream.shell.spool import file_id
+from ftp_stream.view import plain
+
+__all__ = ["inspect"]
+
+
+def inspect(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Video files.")],
+) -> None:
+    """Say what the inspection thinks of files. Exits with 1 when one would be refused."""
+    raise typer.Exit(asyncio.run(_inspect(files)))
+
+
+async def _inspect(files: list[Path]) -> int:
+    status = OK
+    with tempfile.TemporaryDirectory(prefix="ftp-stream-inspect-") as directory:
+        async with Preparer(Path(directory)) as preparer:
+            for path in files:
+                out.print(Text(plain(str(path)), "bold"))
+                try:
+                    out.print(_told(await _prepare(preparer, path), path.stat().st_size))
+                except SegmentRefused as refused:
+                    status = FAULT
+                    out.print(Text(f"  ✖ refused: {plain(refused.reason)}", "red"))
+                except (OSError, StorageError) as error:
+                    status = FAULT
+                    out.print(Text(f"  ✖ {plain(str(error))}", "red"))
+    return status
+
+
+async def _prepare(preparer: Preparer, path: Path) -> PreparedSegment:
+    real, identity = await asyncio.to_thread(_identify, path)
+    segment = await preparer.prepare(real.parent, FileFact(real.name, identity))
+    preparer.discard(segment)
+    return segment
+
+
+def _identify(path: Path) -> tuple[Path, FileId]:
+    """Return where a path leads, and what is there.
+
+    Raises:
+        OSError: Nothing, or nothing that can be read.
+    """
+    real = path.resolve(strict=True)
+    return real, file_id(real.stat())
+
+
+def _told(segment: PreparedSegment, size: int) -> Table:
+    """Return what a technician wants to know of a file."""
+    table, video = segment.table, segment.video
+    seconds = table.duration_us / 1e6
+    rows = {
+        "container": segment.container + ("" if segment.whole else "; cannot be proven whole"),
+        "video": f"{video.codec.value.upper()} {video.width}x{video.height}, {video.frame_rate:.2f} pictures a second",
+        "audio": _audio(segment),
+        "duration": f"{seconds:.3f} s",
+        "bitrate": f"{size * 8 / 1e6 / seconds:.2f} Mbit/s" if seconds else "-",
+        "GOPs": _gops(table),
+        "bytes": _sources(table),
+    }
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    for name, words in rows.items():
+        grid.add_row(Text(f"  {name}", "dim"), Text(plain(words)))
+    for note in segment.notes:
+        grid.add_row(Text("  note", "yellow"), Text(plain(note)))
+    return grid
+
+
+def _audio(segment: PreparedSegment) -> str:
+    audio = segment.audio
+    if audio is None:
+        return "none that can be sent as it is: silence is sent"
+    frames = sum(1 for flag in segment.table.flags if flag & Row.AUDIO)
+    return f"AAC {audio.sample_rate / 1000:g} kHz, {audio.channels} channels, {frames} frames"
+
+
+def _gops(table: FrameTable) -> str:
+    """Return how many there are and how long, in seconds."""
+    starts = [table.dts_us[row] for row in table.gops] + [table.dts_us[-1]]
+    lengths = [(after - before) / 1e6 for before, after in pairwise(starts)]
+    spread = f"{min(lengths):.2f} / {median(lengths):.2f} / {max(lengths):.2f} s"
+    return f"{len(lengths)}, of {spread} (shortest / median / longest)"
+
+
+def _sources(table: FrameTable) -> str:
+    beside = sum(1 for flag in table.flags if flag & int(Row.SOURCE_MASK) == int(Source.SIDECAR))
+    return f"{len(table)} frames, " + ("read from the file itself" if not beside else f"{beside} of them made anew")

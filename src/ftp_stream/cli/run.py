@@ -1,0 +1,117 @@
+"""`ftp-stream run`: the service."""
+
+import asyncio
+import os
+import signal
+from contextlib import AsyncExitStack
+from dataclasses import replace
+
+import structlog
+import typer
+
+from ftp_stream import __version__, logs
+from ftp_stream.cli.common import CANNOT_START, FAULT, HOW_TO_REACH, OK, load_settings
+from ftp_stream.cli.stand_in import lacks_destination, seen_by, with_receiver
+from ftp_stream.config import Settings
+from ftp_stream.core.status import Status
+from ftp_stream.errors import ConfigError, StorageError
+from ftp_stream.service import Service
+from ftp_stream.shell import statusfile
+from ftp_stream.shell.receiver import Receiver
+
+__all__ = ["run"]
+
+
+def run() -> None:
+    """Run the service until Ctrl-C or SIGTERM. SIGHUP reads the settings again."""
+    settings = load_settings()
+    logs.configure(log_format=settings.log_format, level=settings.log_level)
+    raise typer.Exit(asyncio.run(_Run(settings).run()))
+
+
+class _Run:
+    """The service's life on one screen."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._receiver: Receiver | None = None
+        self._stack = AsyncExitStack()
+        self._log = structlog.get_logger()
+        self._started = False
+        self._stopping = False
+        self._told = True  # the last status could be written
+        self._reloads: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> int:
+        """Run until a signal; return the exit status."""
+        self._log.info("starting", version=__version__, pid=os.getpid(), state_dir=self._settings.state_dir)
+        async with self._stack:
+            try:
+                service = Service(await self._complete(self._settings), on_status=self._tell)
+                self._listen(service)
+                await service.run(self._ready)
+            except (ConfigError, StorageError) as error:
+                self._log.error("cannot_go_on" if self._started else "cannot_start", problem=str(error))
+                return FAULT if self._started else CANNOT_START
+            finally:
+                statusfile.remove(self._settings.state_dir)
+        self._log.info("stopped")
+        return OK
+
+    async def _complete(self, settings: Settings) -> Settings:
+        """Return the settings with the built-in receiver where no destination is set."""
+        for warning in settings.warnings:
+            self._log.warning("doubtful_setting", problem=warning)
+        if not lacks_destination(settings):
+            return settings
+        if self._receiver is None:
+            self._receiver = await self._stack.enter_async_context(Receiver())
+        self._log.warning("streaming_to_built_in_receiver", nobody_else_sees_it=HOW_TO_REACH)
+        return with_receiver(settings, self._receiver)
+
+    # --- signals ----------------------------------------------------------------------------------------------------
+
+    def _listen(self, service: Service) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._stop, service, number)
+        loop.add_signal_handler(signal.SIGHUP, self._reload_soon, service)
+
+    def _stop(self, service: Service, number: signal.Signals) -> None:
+        if self._stopping:
+            os._exit(128 + number)  # the second time: at once
+        self._stopping = True
+        self._log.info("stopping", signal=number.name)
+        service.stop()
+
+    def _reload_soon(self, service: Service) -> None:
+        task = asyncio.get_running_loop().create_task(self._reload(service))
+        self._reloads.add(task)
+        task.add_done_callback(self._reloads.discard)
+
+    async def _reload(self, service: Service) -> None:
+        """Change to the settings as they stand now; where they are unusable, nothing changes."""
+        try:
+            settings = load_settings()
+            await service.reload(await self._complete(settings))
+        except (ConfigError, StorageError) as error:
+            self._log.error("settings_refused", problem=str(error))
+
+    # --- what the service tells -------------------------------------------------------------------------------------
+
+    def _ready(self) -> None:
+        self._started = True
+        streams = sum(len(camera.destinations) for camera in self._settings.cameras)
+        self._log.info("ready", cameras=len(self._settings.cameras), streams=streams)
+
+    def _tell(self, status: Status) -> None:
+        """Write the status file; called in a thread. That it fails is told once, and stops nothing."""
+        try:
+            receiver = seen_by(self._receiver) if self._receiver else None
+            statusfile.write(self._settings.state_dir, replace(status, receiver=receiver))
+        except StorageError as error:
+            if self._told:
+                self._log.warning("status_not_written", problem=str(error))
+            self._told = False
+        else:
+            self._told = True
