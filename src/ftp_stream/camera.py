@@ -1,0 +1,283 @@
+"""One camera's turns: scan, decide, write the decision down, act on it, offer its streams what comes next.
+
+Events only wake it. Each turn scans again and decides afresh, so that no list in memory must keep step with the disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+from ftp_stream.core.plan import decide
+from ftp_stream.errors import SegmentRefused, StorageError
+from ftp_stream.model import Action, VerdictKind
+from ftp_stream.shell.frames import FrameReader
+from ftp_stream.supply import Hand
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from concurrent.futures import Executor
+
+    from ftp_stream.config import CameraSettings
+    from ftp_stream.ledger import Ledger
+    from ftp_stream.model import CameraState, FileFact, FileId, Plan, PreparedSegment, StreamState, Verdict
+    from ftp_stream.report import CameraReport
+    from ftp_stream.shell.preparer import Preparer
+    from ftp_stream.shell.spool import ScanResult, Spool
+    from ftp_stream.shell.watcher import Watcher
+    from ftp_stream.supply import Supply
+
+__all__ = ["Camera"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+GATHER = 0.02  # seconds in which events that belong together become one turn
+MANY = 2000  # files from which on a decision is made in a thread
+TIDY_EVERY = 600.0  # seconds between two clean-ups
+_WAITING = frozenset({VerdictKind.WAIT, VerdictKind.PLAY})
+
+
+class Camera:
+    """One inbox and the streams made of it."""
+
+    def __init__(
+        self,
+        settings: CameraSettings,
+        *,
+        spool: Spool,
+        watcher: Watcher,
+        ledger: Ledger,
+        preparer: Preparer,
+        pool: Executor,
+        wall: Callable[[], float],
+        report: CameraReport,
+    ) -> None:
+        """Make a camera that is not running yet.
+
+        Args:
+            settings: The camera's; may be replaced while it runs.
+            spool: Its inbox, locked.
+            watcher: Wakes it when something happens in the inbox.
+            ledger: What the journal knows; opened for this camera.
+            preparer: Makes segments of files.
+            pool: Threads that wait for slow disks.
+            wall: The UTC clock, seconds since the epoch.
+            report: Takes what happened, for status and log.
+        """
+        self.settings = settings
+        self.supplies: dict[str, Supply] = {}  # stream -> supply; the service adds and removes
+        self._spool = spool
+        self._watcher = watcher
+        self._ledger = ledger
+        self._preparer = preparer
+        self._pool = pool
+        self._wall = wall
+        self._report = report
+        self._woken = asyncio.Event()
+        self._prepared: dict[FileId, PreparedSegment] = {}
+        self._preparing: dict[FileId, asyncio.Task[None]] = {}
+        self._unproven: set[FileId] = set()  # newest files that could not be proven whole as they stand
+        self._late_since: float | None = None
+        self._met = False
+        self._tidied_at = 0.0
+
+    def wake(self) -> None:
+        """Ask for a turn soon; may be called at any time, from the event loop."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Take turns until cancelled."""
+        try:
+            while True:
+                wake_at = await self._guarded_turn()
+                await self._rest(wake_at)
+        finally:
+            for task in self._preparing.values():
+                task.cancel()
+            for segment in self._prepared.values():
+                self._preparer.discard(segment)
+
+    # --- a turn -----------------------------------------------------------------------------------------------------
+
+    async def _guarded_turn(self) -> float | None:
+        """Take a turn; a disk that fails is told and tried again, and stops no stream."""
+        self._woken.clear()
+        try:
+            return await self._turn()
+        except StorageError as error:
+            self._report.trouble(error)
+            return None
+
+    async def _turn(self) -> float | None:
+        scan = await self._in_thread(self._spool.scan)
+        self._watcher.watch(self._spool.root, scan.directories, self.wake)
+        if not self._met:
+            await self._ledger.meet(self.settings.name, scan.files)
+            self._met = True
+        plan = await self._decide(scan.files)
+        self._late_since = plan.late_since
+        await self._carry_out(plan)
+        self._forget_segments(scan.files)
+        self._prepare(plan)
+        await self._offer(plan)
+        heads = {name: supply.head for name, supply in self.supplies.items()}
+        self._report.turned(plan, heads, scan.problems)
+        await self._tidy(scan)
+        return plan.wake_at
+
+    async def _tidy(self, scan: ScanResult) -> None:
+        """Now and then, forget what is known of files that are gone and remove empty date folders."""
+        wall = self._wall()
+        if not scan.complete or wall - self._tidied_at < TIDY_EVERY:
+            return
+        self._tidied_at = wall
+        await self._ledger.forget_files(self.settings.name, scan.files)
+        if scan.empty:
+            await self._in_thread(self._spool.prune, scan.empty, wall)
+
+    async def _decide(self, files: Sequence[FileFact]) -> Plan:
+        settings = self.settings.plan
+        if len(files) > MANY:
+            return await self._in_thread(decide, files, self._state(), self._wall(), settings)
+        return decide(files, self._state(), self._wall(), settings)
+
+    def _state(self) -> CameraState:
+        """Return what the journal knows, with what the streams have in hand now."""
+        known = self._ledger.state(self.settings.name)
+        streams = {name: self._stream_state(known.streams, name) for name in self.supplies}
+        proven = frozenset(file for file, segment in self._prepared.items() if segment.whole)
+        return replace(known, streams=streams, proven=proven, late_since=self._late_since)
+
+    def _stream_state(self, known: Mapping[str, StreamState], name: str) -> StreamState:
+        supply = self.supplies[name]
+        return replace(known[name], head=supply.head, in_hand=supply.in_hand | self._ledger.unsaved(name))
+
+    # --- verdicts ---------------------------------------------------------------------------------------------------
+
+    async def _carry_out(self, plan: Plan) -> None:
+        """Write down what is decided, then do it."""
+        if plan.step_back:
+            await self._ledger.step_back(self.settings.name, plan.step_back)
+            self.wake()
+        acting = [verdict for verdict in plan.verdicts if verdict.action is not Action.NONE]
+        if not acting:
+            return
+        await self._ledger.record(self.settings.name, acting)
+        done = await self._in_thread(self._act, acting)
+        for verdict, outcome in zip(acting, done, strict=True):
+            if isinstance(outcome, StorageError):
+                self._report.trouble(outcome)
+            elif outcome:
+                self._report.carried_out(verdict)
+
+    def _act(self, verdicts: list[Verdict]) -> list[bool | StorageError]:
+        """Carry verdicts out, in a thread; return for each whether it happened, or why it could not."""
+        return [self._act_on(verdict) for verdict in verdicts]
+
+    def _act_on(self, verdict: Verdict) -> bool | StorageError:
+        try:
+            match verdict.action:
+                case Action.DELETE if self.settings.archive_dir:
+                    return self._spool.archive(verdict.file, self.settings.archive_dir)
+                case Action.DELETE:
+                    return self._spool.delete(verdict.file)
+                case Action.QUARANTINE:
+                    return self._spool.quarantine(verdict.file, verdict.reason, wall=self._wall())
+                case Action.SET_ASIDE:
+                    return self._spool.set_aside(verdict.file)
+        except StorageError as error:
+            return error
+        return False
+
+    # --- segments ---------------------------------------------------------------------------------------------------
+
+    def _prepare(self, plan: Plan) -> None:
+        """Begin to prepare what is wanted soon."""
+        for file in plan.prepare:
+            known = file.id in self._prepared or file.id in self._preparing or file.id in self._unproven
+            if not known:
+                newest = any(v.kind is VerdictKind.NEWEST and v.file.id == file.id for v in plan.verdicts)
+                task = asyncio.create_task(self._prepare_one(file, newest=newest))
+                self._preparing[file.id] = task
+
+    async def _prepare_one(self, file: FileFact, *, newest: bool) -> None:
+        try:
+            segment = await self._preparer.prepare(self._spool.root, file)
+        except SegmentRefused as refused:
+            if newest:  # it may still be written: no attempt is counted against it
+                self._unproven.add(file.id)
+            else:
+                count = await self._ledger.fail(self.settings.name, file, refused.reason)
+                self._report.refused(file.path, refused.reason, count)
+        except StorageError as error:
+            self._report.trouble(error)
+            return
+        else:
+            self._prepared[file.id] = segment
+        finally:
+            self._preparing.pop(file.id, None)
+        self.wake()
+
+    def _forget_segments(self, files: Sequence[FileFact]) -> None:
+        """Drop prepared segments whose file is gone and that no stream has in hand."""
+        if not self._prepared and not self._unproven:
+            return
+        present = {file.id for file in files}
+        present.update(*(supply.in_hand for supply in self.supplies.values()))
+        for gone in self._prepared.keys() - present:
+            self._preparer.discard(self._prepared.pop(gone))
+        self._unproven &= present
+
+    async def _offer(self, plan: Plan) -> None:
+        """Give each stream that asks the segment that is decided for it, once it is prepared."""
+        for name, supply in list(self.supplies.items()):
+            supply.newest = plan.newest
+            file = plan.play.get(name)
+            supply.waiting = max(0, _waiting(plan, supply) - supply.wants)
+            if file is None or not supply.wants or file.id not in self._prepared:
+                continue
+            await self._offer_one(supply, file, plan)
+
+    async def _offer_one(self, supply: Supply, file: FileFact, plan: Plan) -> None:
+        segment = self._prepared[file.id]
+        reader = await self._in_thread(self._open, segment, file)
+        if reader is None:  # gone, or another file by now: the next scan tells
+            self.wake()
+            return
+        cursor = self._ledger.cursor(supply.stream)
+        resumes = cursor is not None and cursor.file == file.id and not cursor.complete
+        gop = min(cursor.gop, len(segment.table.gops) - 1) if cursor and resumes else 0
+        if not supply.wants:  # stopped while the file was opened
+            reader.close()
+            return
+        supply.offer(Hand(segment, plan.keys[file.id], gop, reader))
+
+    def _open(self, segment: PreparedSegment, file: FileFact) -> FrameReader | None:
+        descriptor = self._spool.open(file)
+        return None if descriptor is None else FrameReader(descriptor, segment.sidecar, self._pool)
+
+    # --- rest -------------------------------------------------------------------------------------------------------
+
+    async def _rest(self, wake_at: float | None) -> None:
+        """Wait for an event, the moment that the decision named, or the next scan."""
+        delay = self.settings.scan_interval
+        if wake_at is not None:
+            delay = max(GATHER, min(delay, wake_at - self._wall()))
+        try:
+            async with asyncio.timeout(delay):
+                await self._woken.wait()
+        except TimeoutError:
+            return
+        await asyncio.sleep(GATHER)
+
+    async def _in_thread(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, lambda: function(*args, **kwargs))
+
+
+def _waiting(plan: Plan, supply: Supply) -> int:
+    """Return how many settled files wait behind those that a stream has in hand."""
+    head = supply.head
+    waiting = (plan.keys[verdict.file.id] for verdict in plan.verdicts if verdict.kind in _WAITING)
+    return sum(head is None or key > head for key in waiting)

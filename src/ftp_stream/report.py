@@ -1,0 +1,151 @@
+"""Tells what happened: to the status that every face shows, and to the log where it matters to an operator."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import structlog
+
+from ftp_stream.core.status import (
+    Confirmed,
+    Connected,
+    Connecting,
+    Disposed,
+    Faulted,
+    Holding,
+    Idled,
+    SegmentBegun,
+    SegmentDone,
+    Sent,
+    Stopped,
+    scanned,
+)
+from ftp_stream.errors import DestinationFault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from ftp_stream.core.status import Board
+    from ftp_stream.errors import StorageError
+    from ftp_stream.model import OrderKey, Plan, Verdict
+    from ftp_stream.supply import Hand, Supply
+
+__all__ = ["CameraReport", "StreamReport"]
+
+
+class StreamReport:
+    """What one stream has to tell."""
+
+    def __init__(self, stream: str, supply: Supply, board: Board, wall: Callable[[], float]) -> None:
+        self._name = stream
+        self._supply = supply
+        self._board = board
+        self._wall = wall
+        self._log = structlog.get_logger().bind(stream=stream)
+        self._told = (0, 0, 0)  # frames sent, bytes sent, frames confirmed
+
+    def idle(self) -> None:
+        """Nothing to send, and not connected."""
+        self._board.post(Idled(self._name, self._wall()))
+
+    def connecting(self) -> None:
+        """A try to reach the destination begins."""
+        self._board.post(Connecting(self._name, self._wall()))
+
+    def connected(self) -> None:
+        """The server said that the publish may begin."""
+        self._board.post(Connected(self._name, self._wall()))
+        self._log.info("connected")
+
+    def begun(self, hand: Hand, *, seam: bool) -> None:
+        """The first frame of a segment goes out."""
+        segment = hand.segment
+        recorded_at = hand.key.recorded_at + segment.table.dts_us[segment.table.gops[hand.gop]] / 1e6
+        self._board.post(SegmentBegun(self._name, self._wall(), segment.path, recorded_at, seam))
+        duration = round(segment.table.duration_us / 1e6, 3)
+        self._log.info("segment_begun", file=segment.path, lag=self._lag(hand), seconds=duration, gop=hand.gop)
+
+    def done(self, hand: Hand) -> None:
+        """Every frame of a segment is confirmed."""
+        segment = hand.segment
+        self._board.post(SegmentDone(self._name, self._wall(), segment.path))
+        duration = round(segment.table.duration_us / 1e6, 3)
+        self._log.info("segment_done", file=segment.path, lag=self._lag(hand), seconds=duration)
+
+    def holding(self, hand: Hand) -> None:
+        """Out of files: the last picture is held."""
+        self._board.post(Holding(self._name, self._wall()))
+        self._log.info("holding", file=hand.segment.path)
+
+    def renewed(self) -> None:
+        """A session ended by plan: the next segment needs a new one."""
+        self._log.info("session_renewed", reason="codec or audio configuration changes, or the wire's clock ends")
+
+    def faulted(self, fault: DestinationFault | StorageError, delay: float) -> None:
+        """The destination, or this machine's disk, failed; it is tried again after ``delay`` seconds."""
+        if not isinstance(fault, DestinationFault):
+            fault = DestinationFault("read", str(fault), cure="look at the disk of this machine")
+        wall = self._wall()
+        self._board.post(Faulted(self._name, wall, fault.step, _words(fault), fault.code, fault.cure, wall + delay))
+        fields = {"code": fault.code, "description": fault.description, "cure": fault.cure}
+        given = {name: text for name, text in fields.items() if text}
+        self._log.warning("destination_fault", step=fault.step, reason=fault.reason, retry_in=round(delay, 1), **given)
+
+    def stopped(self) -> None:
+        """The stream ended on purpose."""
+        self.progress("")
+        self._board.post(Stopped(self._name, self._wall()))
+
+    def progress(self, rung: str) -> None:
+        """Tell the counters' progress since the last time; called about once a second."""
+        counters = self._supply.counters
+        sent, size, confirmed = self._told
+        self._told = (counters.frames_sent, counters.bytes_sent, counters.frames_confirmed)
+        wall = self._wall()
+        if counters.frames_sent > sent:
+            position = counters.position or 0.0
+            frames, size = counters.frames_sent - sent, counters.bytes_sent - size
+            self._board.post(Sent(self._name, wall, frames, size, position))
+        if counters.frames_confirmed > confirmed or rung:
+            self._board.post(Confirmed(self._name, wall, counters.frames_confirmed - confirmed, rung))
+
+    def _lag(self, hand: Hand) -> float:
+        newest = self._supply.newest
+        return 0.0 if newest is None else round(newest - hand.key.recorded_at, 1)
+
+
+def _words(fault: DestinationFault) -> str:
+    return f"{fault.reason}: {fault.description}" if fault.description else fault.reason
+
+
+class CameraReport:
+    """What one camera has to tell."""
+
+    def __init__(self, camera: str, board: Board, wall: Callable[[], float]) -> None:
+        self._name = camera
+        self._board = board
+        self._wall = wall
+        self._log = structlog.get_logger().bind(camera=camera)
+        self._standing: frozenset[str] = frozenset()
+
+    def turned(self, plan: Plan, heads: Mapping[str, OrderKey | None], problems: Iterable[str]) -> None:
+        """A decision was made; a problem that stands is logged once."""
+        standing = frozenset((*plan.warnings, *problems))
+        for text in sorted(standing - self._standing):
+            self._log.warning("inbox_problem", problem=text)
+        self._standing = standing
+        self._board.post(scanned(self._name, self._wall(), plan, heads))
+
+    def carried_out(self, verdict: Verdict) -> None:
+        """A file was deleted, archived or moved."""
+        self._board.post(Disposed(self._name, verdict.kind.value))
+        level = self._log.info if verdict.kind.value == "delivered" else self._log.warning
+        level(f"file_{verdict.action.value}", file=verdict.file.path, verdict=verdict.kind.value, reason=verdict.reason)
+
+    def refused(self, file: str, reason: str, attempt: int) -> None:
+        """A file's inspection failed."""
+        self._log.warning("segment_refused", file=file, reason=reason, attempt=attempt)
+
+    def trouble(self, error: Exception) -> None:
+        """This machine's disk or rights failed."""
+        self._log.error("storage_problem", problem=str(error))

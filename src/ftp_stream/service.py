@@ -1,0 +1,288 @@
+"""The root: which cameras and streams run, their start, change and ordered end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
+
+import structlog
+
+from ftp_stream import __version__
+from ftp_stream.camera import Camera
+from ftp_stream.core.status import Board
+from ftp_stream.errors import ConfigError, StorageError
+from ftp_stream.ledger import Ledger
+from ftp_stream.logs import hide
+from ftp_stream.report import CameraReport, StreamReport
+from ftp_stream.rtmp.url import parse_url
+from ftp_stream.shell.journal import Journal
+from ftp_stream.shell.preparer import Preparer
+from ftp_stream.shell.spool import Spool
+from ftp_stream.shell.watcher import Watcher
+from ftp_stream.stream import Stream
+from ftp_stream.supply import StreamSettings, Supply
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Iterator
+
+    from ftp_stream.config import CameraSettings, DestinationSettings, Settings
+    from ftp_stream.core.status import Status
+
+__all__ = ["STOP_DEADLINE", "Service"]
+
+STOP_DEADLINE = 4.0  # seconds for the streams to end, out of the 5 that an ordered stop may take
+TICK = 1.0  # seconds between two looks at the counters
+RESTART = 10.0  # seconds before a part that failed by a fault of this program is started again
+_THREADS = 64  # that may wait for slow disks at once; a stream takes one at most
+
+
+@dataclass(slots=True, eq=False)
+class _Running:
+    """A camera at work."""
+
+    camera: Camera
+    spool: Spool
+    task: asyncio.Task[None] | None = None
+    streams: dict[str, tuple[Stream, asyncio.Task[None]]] = field(default_factory=dict)
+
+
+class Service:
+    """All cameras of one configuration."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        on_status: Callable[[Status], None] = lambda _status: None,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        """Make a service that is not running yet.
+
+        Args:
+            settings: Every destination has a URL.
+            on_status: Takes the status about once a second; called in a thread.
+            wall: The UTC clock, seconds since the epoch.
+        """
+        self._settings = settings
+        self._on_status = on_status
+        self._wall = wall
+        self._board = Board(__version__, os.getpid(), wall())
+        self._log = structlog.get_logger()
+        self._stopping = asyncio.Event()
+        self._cameras: dict[str, _Running] = {}
+        self._pool = ThreadPoolExecutor(_THREADS, "disk")
+        self._ledger: Ledger
+        self._preparer: Preparer
+        self._watcher: Watcher
+
+    def stop(self) -> None:
+        """Ask for an ordered end."""
+        self._stopping.set()
+
+    async def run(self, ready: Callable[[], None] = lambda: None) -> None:
+        """Run until `stop`.
+
+        Args:
+            ready: Called once when every inbox is locked and every stream is set up.
+
+        Raises:
+            ConfigError: Another service has one of the inboxes.
+            StorageError: The journal or an inbox cannot be used.
+        """
+        state_dir = self._settings.state_dir
+        try:
+            state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(f"cannot make the state directory {state_dir}: {error.strerror}") from error
+        async with AsyncExitStack() as stack:
+            stack.callback(self._pool.shutdown, wait=False, cancel_futures=True)
+            self._ledger = Ledger(await asyncio.to_thread(Journal, state_dir / "journal.db"), self._wall)
+            stack.push_async_callback(self._ledger.close)
+            self._preparer = await stack.enter_async_context(Preparer(state_dir))
+            self._watcher = stack.enter_context(
+                Watcher(lambda words: self._log.warning("watching_limited", problem=words))
+            )
+            stack.push_async_callback(self._end)
+            for camera in self._settings.cameras:
+                await self._start_camera(camera)
+            ready()
+            await self._until_stopped()
+
+    async def reload(self, settings: Settings) -> None:
+        """Change to other settings; what did not change goes on undisturbed.
+
+        Raises:
+            ConfigError: A new inbox belongs to another service; what could be changed was.
+            StorageError: A new inbox cannot be used; what could be changed was.
+        """
+        old, self._settings = self._settings, settings
+        wanted = {camera.name: camera for camera in settings.cameras}
+        for camera in old.cameras:
+            new = wanted.get(camera.name)
+            if new is None or new.watch_dir != camera.watch_dir or new.archive_dir != camera.archive_dir:
+                await self._end_camera(camera.name)
+        for camera in settings.cameras:
+            if camera.name in self._cameras:
+                await self._change_camera(camera)
+            else:
+                await self._start_camera(camera)
+        self._log.info("reloaded", cameras=len(settings.cameras))
+
+    # --- cameras ----------------------------------------------------------------------------------------------------
+
+    async def _start_camera(self, settings: CameraSettings) -> None:
+        spool = Spool(settings.watch_dir, settings.archive_dir)
+        try:
+            await asyncio.to_thread(spool.lock)
+        except BaseException:
+            spool.close()
+            raise
+        report = CameraReport(settings.name, self._board, self._wall)
+        camera = Camera(
+            settings,
+            spool=spool,
+            watcher=self._watcher,
+            ledger=self._ledger,
+            preparer=self._preparer,
+            pool=self._pool,
+            wall=self._wall,
+            report=report,
+        )
+        self._board.add_camera(settings.name, str(settings.watch_dir))
+        running = self._cameras[settings.name] = _Running(camera, spool)
+        names = [_stream_name(settings, destination) for destination in settings.destinations]
+        await self._ledger.open(settings.name, names, camera.wake)
+        for destination in settings.destinations:
+            self._start_stream(running, settings, destination)
+        running.task = asyncio.create_task(self._supervised(settings.name, camera.run))
+
+    async def _change_camera(self, settings: CameraSettings) -> None:
+        """Give a running camera its new settings; start, end and replace those of its streams that changed."""
+        running = self._cameras[settings.name]
+        running.camera.settings = settings
+        wanted = dict(_streams(settings))
+        for name, (stream, _task) in list(running.streams.items()):
+            if wanted.get(name) != stream.settings:
+                await self._end_streams(running, [name])
+        await self._ledger.open(settings.name, wanted, running.camera.wake)
+        for destination in settings.destinations:
+            if _stream_name(settings, destination) not in running.streams:
+                self._start_stream(running, settings, destination)
+        running.camera.wake()
+
+    async def _end_camera(self, name: str) -> None:
+        running = self._cameras.pop(name)
+        await self._end_streams(running, list(running.streams))
+        if running.task:
+            running.task.cancel()
+            await asyncio.wait({running.task})
+        self._watcher.forget(running.spool.root)
+        running.spool.close()
+
+    # --- streams ----------------------------------------------------------------------------------------------------
+
+    def _start_stream(self, running: _Running, camera: CameraSettings, destination: DestinationSettings) -> None:
+        settings = _stream_settings(camera, destination)
+        name = settings.name
+        hide(str(settings.url.key), str(settings.url.password or ""))
+        supply = Supply(name, self._ledger.advance, running.camera.wake)
+        report = StreamReport(name, supply, self._board, self._wall)
+        stream = Stream(settings, supply, uniform=random.random, report=report)
+        self._board.add_stream(camera.name, name, settings.url.masked)
+        running.camera.supplies[name] = supply
+        running.streams[name] = (stream, asyncio.create_task(self._supervised(name, stream.run)))
+
+    async def _end_streams(self, running: _Running, names: list[str]) -> None:
+        """End some of a camera's streams and show them no more."""
+        await self._stop_streams(running.streams[name] for name in names)
+        for name in names:
+            del running.streams[name], running.camera.supplies[name]
+            self._board.remove_stream(name)
+
+    async def _stop_streams(self, streams: Iterable[tuple[Stream, asyncio.Task[None]]]) -> None:
+        """Stop streams in order, all at once; those that take too long are cut off."""
+        tasks = set()
+        for stream, task in streams:
+            stream.stop()
+            tasks.add(task)
+        if not tasks:
+            return
+        _done, late = await asyncio.wait(tasks, timeout=STOP_DEADLINE)
+        for task in late:
+            task.cancel()
+        if late:
+            await asyncio.wait(late)
+
+    async def _supervised(self, name: str, life: Callable[[], Awaitable[None]]) -> None:
+        """Run a part; where a fault of this program ends it, the rest goes on and it is started again."""
+        while True:
+            try:
+                await life()
+            except Exception:  # noqa: BLE001 - the last net: one part must not take the others with it
+                self._log.exception("internal_error", part=name, restart_in=RESTART)
+                await asyncio.sleep(RESTART)
+            else:
+                return
+
+    # --- the whole --------------------------------------------------------------------------------------------------
+
+    async def _until_stopped(self) -> None:
+        """Keep the journal and the status up to date until an end is asked for."""
+        recording = asyncio.create_task(self._supervised("ledger", partial(self._ledger.run, self._trouble)))
+        try:
+            while not self._stopping.is_set():
+                await self._tick()
+                try:
+                    async with asyncio.timeout(TICK):
+                        await self._stopping.wait()
+                except TimeoutError:
+                    continue
+        finally:
+            recording.cancel()
+            await asyncio.wait({recording})
+
+    async def _tick(self) -> None:
+        for running in self._cameras.values():
+            for stream, _task in running.streams.values():
+                stream.progress()
+        status = self._board.status(self._wall())
+        await asyncio.get_running_loop().run_in_executor(self._pool, self._on_status, status)
+
+    def _trouble(self, error: StorageError) -> None:
+        self._log.error("storage_problem", problem=str(error))
+
+    async def _end(self) -> None:
+        """End everything in order: the streams of all cameras at once, then the cameras."""
+        await self._stop_streams(each for running in self._cameras.values() for each in running.streams.values())
+        await self._tick()
+        for name in list(self._cameras):
+            await self._end_camera(name)
+
+
+def _stream_name(camera: CameraSettings, destination: DestinationSettings) -> str:
+    return f"{camera.name}/{destination.name}"
+
+
+def _streams(camera: CameraSettings) -> Iterator[tuple[str, StreamSettings]]:
+    for destination in camera.destinations:
+        yield _stream_name(camera, destination), _stream_settings(camera, destination)
+
+
+def _stream_settings(camera: CameraSettings, destination: DestinationSettings) -> StreamSettings:
+    """Return what a stream is made of.
+
+    Raises:
+        ConfigError: The destination has no URL, or one that is no RTMP URL.
+    """
+    name = _stream_name(camera, destination)
+    if destination.url is None:
+        raise ConfigError(f"{name}: no RTMP_URL; set it to where the stream shall go")
+    url = parse_url(destination.url.get_secret_value())
+    return StreamSettings(name, url, destination.ca_file, camera.idle, camera.catchup_rate)

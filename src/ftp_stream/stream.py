@@ -1,0 +1,158 @@
+"""The life of one stream: one camera to one destination, one publish kept alive.
+
+Whatever ends a session, the way back is the same as after a restart: everything in hand is let go, and the camera's
+next decision offers the segment of the cursor again, from its first unconfirmed group of pictures.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from ftp_stream.config import Idle
+from ftp_stream.core.backoff import delays
+from ftp_stream.errors import DestinationFault, StorageError
+from ftp_stream.session import Session
+from ftp_stream.shell.publisher import Connection, connect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ftp_stream.model import AudioConfig
+    from ftp_stream.report import StreamReport
+    from ftp_stream.supply import StreamSettings, Supply
+
+__all__ = ["Stream"]
+
+PROVEN_AFTER = 10.0  # seconds of media after which a destination counts as working: Publish.Start is no acceptance
+GRACE = 1.0  # seconds for the camera to offer what was cut off, before a held picture is published instead
+
+
+class Stream:
+    """One camera to one destination."""
+
+    def __init__(
+        self,
+        settings: StreamSettings,
+        supply: Supply,
+        *,
+        uniform: Callable[[], float],
+        report: StreamReport,
+    ) -> None:
+        """Make a stream that is not running yet.
+
+        Args:
+            settings: Where and how to publish.
+            supply: Where its segments come from.
+            uniform: Random numbers in [0, 1), for the delays between tries.
+            report: Takes what happened, for status and log.
+        """
+        self.settings = settings
+        self.supply = supply
+        self._uniform = uniform
+        self._report = report
+        self._audio: AudioConfig | None = None  # of the last session, for segments without any
+        self._stopping = asyncio.Event()
+        self._news = asyncio.Event()
+        self._connection: Connection | None = None
+        self._session: Session | None = None
+        supply.wake_taker = self._wake
+
+    def progress(self) -> None:
+        """Tell the counters to the status; called about once a second."""
+        self._report.progress(self._connection.protocol.rung if self._connection else "")
+
+    def stop(self) -> None:
+        """Ask it to end: to the end of the GOP in hand, then a clean goodbye."""
+        self._stopping.set()
+        if self._session:
+            self._session.stop()
+        self._wake()
+
+    async def run(self) -> None:
+        """Publish until `stop`; a fault of the destination ends a session and never the stream."""
+        waits = delays(self._uniform)
+        try:
+            while await self._something_to_send():
+                started = asyncio.get_running_loop().time()
+                try:
+                    await self._publish()
+                except (DestinationFault, StorageError) as fault:
+                    if asyncio.get_running_loop().time() - started > PROVEN_AFTER:
+                        waits = delays(self._uniform)
+                    await self._wait_after(fault, next(waits))
+        finally:
+            self.supply.let_go()
+            self.supply.drop_held()
+            self._report.stopped()
+
+    def _wake(self) -> None:
+        self._news.set()
+        if self._session:
+            self._session.wake()
+
+    async def _something_to_send(self) -> bool:
+        """Wait for a segment, or for nothing where a picture can be held; ``False`` to end."""
+        can_hold = self.supply.held is not None and self.settings.idle is Idle.HOLD
+        if not self.supply.hands and not can_hold:
+            self._report.idle()
+        while not self.supply.hands and not self._stopping.is_set():
+            self._news.clear()
+            self.supply.ask()
+            try:
+                async with asyncio.timeout(GRACE if can_hold else None):
+                    await self._news.wait()
+            except TimeoutError:
+                break
+        return not self._stopping.is_set()
+
+    async def _publish(self) -> None:
+        """Run one session from connect to its end.
+
+        Raises:
+            DestinationFault: The destination or the way to it failed.
+            StorageError: This machine's disk failed.
+        """
+        self._report.connecting()
+        try:
+            connection = await self._connect()
+            if connection is None:
+                return
+            self._report.connected()
+            await self._play(connection)
+        finally:
+            self._session = self._connection = None
+            self.supply.let_go()
+
+    async def _connect(self) -> Connection | None:
+        """Connect, or return ``None`` when the stream is stopped meanwhile."""
+        connecting = asyncio.ensure_future(connect(self.settings.url, ca_file=self.settings.ca_file))
+        stopping = asyncio.ensure_future(self._stopping.wait())
+        try:
+            await asyncio.wait({connecting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            return connecting.result() if connecting.done() else None
+        finally:
+            stopping.cancel()
+            connecting.cancel()
+            await asyncio.wait({connecting, stopping})
+
+    async def _play(self, connection: Connection) -> None:
+        session = Session(self.settings, self.supply, connection, self._audio, self._report)
+        self._connection, self._session = connection, session
+        clean = False
+        try:
+            await session.run()
+            clean = True
+            if not self._stopping.is_set():
+                self._report.renewed()
+        finally:
+            self._audio = session.audio or self._audio
+            await connection.close(clean=clean)
+
+    async def _wait_after(self, fault: DestinationFault | StorageError, delay: float) -> None:
+        self._report.faulted(fault, delay)
+        try:
+            async with asyncio.timeout(delay):
+                await self._stopping.wait()
+        except TimeoutError:
+            pass
