@@ -1,0 +1,305 @@
+"""When a camera's files were recorded: from their names where these can be trusted, else from their times of writing.
+
+Names are trusted per *directory*, all or none: one foreign file among a camera's turns all to times of writing, since
+the two kinds differ by a segment's length and a zone, and mixed they would put segments out of order. Folders made of
+dates and hours (``2026/02/05/13``, ``2023Y07M06D13H``) are one directory in this sense, so that midnight begins no
+other rule; folders that name a channel or a device are not.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from ftp_stream.core.clocks import LATELY, clock_text, instants, learn_offset, nearest_day
+from ftp_stream.core.natural import natural_key
+from ftp_stream.core.patterns import PATTERNS, Stamp, first_match
+from ftp_stream.core.remember import Remembered
+from ftp_stream.model import OrderKey
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ftp_stream.core.clocks import UsualOffset
+    from ftp_stream.core.patterns import Pattern, Said
+    from ftp_stream.model import FileFact
+
+__all__ = ["DatedFiles", "date_files", "directory_of", "natural_key", "shown"]
+
+
+# --- reading names --------------------------------------------------------------------------------------------------
+
+_DATED_FOLDER = re.compile(
+    r"(?:\d{4}|\d{6}|\d{8}|\d{10}|\d{4}([-_.])\d{1,2}(\1\d{1,2}([-_ T.]\d{2})?)?|\d{4}Y\d{2}M\d{2}D(\d{2}H)?)", re.ASCII
+)
+_SHORT_NUMBER = re.compile(r"\d{1,2}", re.ASCII)  # a month, a day, an hour, where it follows a dated folder
+
+
+@lru_cache(maxsize=4096)
+def directory_of(folder: str) -> str:
+    """Return the directory for which one pattern must hold: the folder with its dates and hours put as ``*``."""
+    parts: list[str] = []
+    dated = False
+    for part in folder.split("/"):
+        here = bool(_DATED_FOLDER.fullmatch(part)) or (dated and bool(_SHORT_NUMBER.fullmatch(part)))
+        dated = dated or here
+        parts.append("*" if here else part)
+    return "/".join(parts)
+
+
+class _Reading(NamedTuple):
+    """What one path says, in one zone."""
+
+    directory: str
+    pattern: Pattern | None  # None: no known one
+    at: float | None = None  # the instant, where there is exactly one
+    choices: tuple[float, ...] = ()  # the instants, earliest first, where a clock change leaves two
+    time_of_day: int | None = None
+    chapter: tuple[int, int] | None = None
+
+
+def _read(path: str, timezone: str, pattern: Pattern | None = None) -> _Reading:
+    """Read a path by the first pattern that reads it, or by the one that is wanted."""
+    directory = directory_of(path[: max(path.rfind("/"), 0)])
+    found = first_match(path) if pattern is None else (pattern, pattern.read(path))
+    if found is None or found[1] is None:
+        return _Reading(directory, None)
+    return _resolve(directory, found[0], found[1], timezone)
+
+
+@lru_cache(maxsize=32)
+def _readings(timezone: str, pattern: Pattern | None = None) -> Remembered[_Reading]:
+    """Return the memory of what paths say."""
+    return Remembered(lambda path: _read(path, timezone, pattern))
+
+
+def _resolve(directory: str, pattern: Pattern, said: Said, timezone: str) -> _Reading:
+    if not isinstance(said, Stamp):
+        choices = instants(said, timezone)
+    elif said.local is not None:
+        choices = instants(said.local, timezone)
+    else:
+        return _Reading(directory, pattern, said.instant, (), said.time_of_day, said.chapter)
+    if len(choices) == 1:
+        return _Reading(directory, pattern, choices[0])
+    if isinstance(said, Stamp) and said.summer is not None:
+        return _Reading(directory, pattern, choices[0 if said.summer else 1])
+    return _Reading(directory, pattern, None, choices)
+
+
+# --- dating files ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class DatedFiles:
+    """When each of a camera's files was recorded; times in seconds since the epoch, UTC."""
+
+    paths: Sequence[str]  # of the files, in the order in which they were given; the next two are parallel to it
+    times: Sequence[float]  # when each was recorded
+    written: Sequence[float]  # when each was written last, or what stands in for what cannot be believed
+    also: tuple[OrderKey, ...]  # the keys of the further segments that were asked for, in their order
+    patterns: Mapping[str, str]  # directory -> the pattern that holds for it, "" where times of writing count
+    warnings: tuple[str, ...]
+
+    @property
+    def recorded_at(self) -> Mapping[str, float]:
+        """When each file was recorded, by its path; made anew at each call."""
+        return dict(zip(self.paths, self.times, strict=True))
+
+
+def date_files(
+    files: Sequence[FileFact],
+    *,
+    timezone: str,
+    max_clock_skew: float,
+    wall: float | None = None,
+    also: Sequence[FileFact] = (),
+) -> DatedFiles:
+    """Say when each file of one camera was recorded.
+
+    Args:
+        files: The camera's segments, each path once, in any order.
+        timezone: The zone of local times in names, an IANA name; "" is the system's.
+        max_clock_skew: By how much a camera's clock may be ahead of what is usual for it, seconds.
+        wall: The time now, seconds since the epoch, UTC: a file written later than that (and `max_clock_skew`) was
+            written under a wrong clock of this machine. None: all times of writing are believed.
+        also: Segments that need not be in the inbox any more (those of cursors), dated by the same rules, so that
+            they compare with the files. They count as evidence of how names sit to times of writing, but not of which
+            pattern holds for a directory that has files.
+
+    Raises:
+        ConfigError: The zone is unknown.
+    """
+    facts = [*files, *also]
+    paths = [fact.path for fact in facts]
+    written = _believed([fact.id.mtime_ns / 1e9 for fact in facts], wall, max_clock_skew)
+    readings, patterns, mixed = _read_all(paths, len(files), timezone)
+    usual = learn_offset(_samples(readings, written, timezone), max_clock_skew)
+    times, disbelieved = _times(readings, written, usual, timezone)
+    _order_chapters(times, readings, written, paths)
+    count = len(files)
+    return DatedFiles(
+        paths=paths[:count],
+        times=times[:count],
+        written=written[:count],
+        also=tuple(OrderKey(at, natural_key(path)) for at, path in zip(times[count:], paths[count:], strict=True)),
+        patterns={directory: pattern.name if pattern else "" for directory, pattern in patterns.items()},
+        warnings=(*mixed, *_disbelief([facts[index] for index in disbelieved], timezone)),
+    )
+
+
+def _believed(written: list[float], wall: float | None, skew: float) -> list[float]:
+    """Return times of writing; one from the future counts as the latest of the others, unless all are from there."""
+    if wall is None or not written or max(written) <= wall + skew:
+        return written
+    latest = max((moment for moment in written if moment <= wall + skew), default=None)
+    if latest is None:  # then it is this machine's clock that is behind
+        return written
+    return [moment if moment <= wall + skew else latest for moment in written]
+
+
+def _read_all(
+    paths: Sequence[str], present: int, timezone: str
+) -> tuple[list[_Reading], dict[str, Pattern | None], list[str]]:
+    """Read all paths, by one pattern in each directory; also return these patterns, and where there was none and why.
+
+    Args:
+        paths: Those of files that are present, then further ones.
+        present: How many are present.
+        timezone: The zone of local times.
+    """
+    readings = list(map(_readings(timezone).__getitem__, paths))
+    patterns: dict[str, Pattern | None] = {}
+    mixed: set[str] = set()
+    for directory, pattern in {(reading.directory, reading.pattern) for reading in readings[:present]}:
+        if directory in patterns:
+            mixed.add(directory)
+        patterns[directory] = pattern
+    for reading in readings[present:]:
+        patterns.setdefault(reading.directory, reading.pattern)
+    warnings = []
+    for directory in sorted(mixed):
+        here = [
+            path for path, reading in zip(paths, readings[:present], strict=False) if reading.directory == directory
+        ]
+        patterns[directory] = _common(here, timezone)
+        if patterns[directory] is None:
+            warnings.append(_mixture(directory, here, timezone))
+    for index, reading in enumerate(readings if mixed or present < len(readings) else ()):
+        if reading.pattern is not patterns[reading.directory]:
+            readings[index] = _reread(reading, paths[index], patterns[reading.directory], timezone)
+    return readings, patterns, warnings
+
+
+def _common(paths: Sequence[str], timezone: str) -> Pattern | None:
+    """Return the first pattern that reads all paths, of those that belong to no one camera."""
+    for pattern in PATTERNS:
+        if pattern.general and all(_readings(timezone, pattern)[path].pattern for path in paths):
+            return pattern
+    return None
+
+
+def _reread(reading: _Reading, path: str, pattern: Pattern | None, timezone: str) -> _Reading:
+    return _readings(timezone, pattern)[path] if pattern else _Reading(reading.directory, None)
+
+
+def _samples(readings: Sequence[_Reading], written: Sequence[float], timezone: str) -> list[tuple[float, float]]:
+    """Return how names sit to times of writing, of files lately written; clock changes' hours tell nothing."""
+    since = max(written, default=0.0) - LATELY
+    samples = []
+    for reading, moment in zip(readings, written, strict=True):
+        if moment < since:
+            continue
+        if reading.at is not None:
+            samples.append((reading.at - moment, moment))
+        elif reading.time_of_day is not None:
+            samples.append((nearest_day(reading.time_of_day, moment, timezone)[0] - moment, moment))
+    return samples
+
+
+def _times(
+    readings: Sequence[_Reading], written: Sequence[float], usual: UsualOffset, timezone: str
+) -> tuple[list[float], list[int]]:
+    """Return the time of recording of each, and the indices of those whose names are not believed."""
+    said = [reading.at for reading in readings]
+    latest = usual.latest
+    open_questions = [
+        index
+        for index, (at, moment) in enumerate(zip(said, written, strict=True))
+        if at is None or at - moment > latest
+    ]
+    times = [at or 0.0 for at in said]
+    disbelieved: list[int] = []
+    for index in open_questions:
+        at = _settle(readings[index], written[index], usual, timezone)
+        if at is None:
+            disbelieved.append(index)
+        times[index] = written[index] + usual.usual if at is None else at
+    return times, disbelieved
+
+
+def _settle(reading: _Reading, written: float, usual: UsualOffset, timezone: str) -> float | None:
+    """Return the time of a file whose name leaves a choice, or the time of writing of one without a time.
+
+    ``None`` where all that the name may mean is later than it can be.
+    """
+    if reading.pattern is None or reading.chapter:
+        return written
+    if reading.time_of_day is not None:
+        choices = nearest_day(reading.time_of_day, written, timezone)
+    else:
+        choices = reading.choices
+    believed = [at for at in choices if at - written <= usual.latest]
+    return min(believed, key=lambda at: abs(at - written - usual.usual), default=None)
+
+
+def _order_chapters(
+    times: list[float], readings: Sequence[_Reading], written: Sequence[float], paths: Sequence[str]
+) -> None:
+    """Give chapters of recordings times of writing that rise in the order of their recordings and chapters.
+
+    A recording begins when the first of its chapters was written, whatever its number: numbers begin anew.
+    """
+    chapters = [index for index, reading in enumerate(readings) if reading.chapter]
+    begun: dict[tuple[str, int], float] = {}
+    place: dict[int, tuple[float, int, int, str]] = {}
+    for index in sorted(chapters, key=written.__getitem__):
+        reading = readings[index]
+        number, chapter = reading.chapter or (0, 0)
+        place[index] = (begun.setdefault((reading.directory, number), written[index]), number, chapter, paths[index])
+    following = float("inf")
+    for index in sorted(chapters, key=place.__getitem__, reverse=True):
+        times[index] = following = min(written[index], following)
+
+
+# --- words ----------------------------------------------------------------------------------------------------------
+
+
+def shown(path: str) -> str:
+    """Return a path so that it can be printed: bytes that are not UTF-8 and control characters as escapes."""
+    text = path.encode("utf-8", "backslashreplace").decode()
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+
+
+def _mixture(directory: str, paths: Sequence[str], timezone: str) -> str:
+    known = [path for path in paths if _readings(timezone)[path].pattern]
+    odd = min(set(paths) - set(known), default=min(paths))
+    return (
+        f"the names in {shown(directory) or 'the inbox'} follow no one pattern"
+        f" ({len(known)} of {len(paths)} have a known one, {shown(odd)} another or none):"
+        " the files count as recorded when they were written"
+    )
+
+
+def _disbelief(facts: Sequence[FileFact], timezone: str) -> list[str]:
+    if not facts:
+        return []
+    first = min(facts, key=lambda fact: fact.path)
+    text = (
+        f"{len(facts)} files are named for a time later than they can have been recorded"
+        f" (first: {shown(first.path)}, written {clock_text(first.mtime, timezone)}):"
+        " their time of writing counts; check the camera's clock and time zone"
+    )
+    return [text]

@@ -1,0 +1,176 @@
+"""Where each stream of a camera stands among its files, at one turn."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ftp_stream.core.naming import date_files
+from ftp_stream.core.natural import natural_key
+from ftp_stream.model import FileFact, OrderKey
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from ftp_stream.model import Attempts, CameraState, Cursor, FileId, PlanSettings, StreamState
+
+__all__ = ["Known", "Line", "Track", "known_files", "lay_track", "line_up"]
+
+
+@dataclass(slots=True)
+class Known:
+    """What is known of one version of a file; names are those of streams."""
+
+    delivered: frozenset[str] = frozenset()  # confirmed it wholly, and the journal says so
+    holders: tuple[str, ...] = ()  # have it in hand
+    closing: tuple[str, ...] = ()  # confirmed it wholly, but the journal does not say so yet
+    begun: bool = False  # some stream's cursor is in it
+    attempts: Attempts | None = None
+    proven: bool = False
+
+
+NOTHING = Known()
+
+
+def known_files(state: CameraState) -> dict[FileId, Known]:
+    """Gather what a camera's state says of each file, so that one look-up per file tells all."""
+    known: dict[FileId, Known] = {}
+
+    def of(file: FileId) -> Known:
+        return known.setdefault(file, Known())
+
+    for name, stream in state.streams.items():
+        delivered = state.delivered.get(name, frozenset())
+        for file in delivered:
+            of(file).delivered |= {name}
+        for file in stream.in_hand:
+            of(file).holders += (name,)
+        cursor = stream.cursor
+        if cursor:
+            of(cursor.file).begun = True
+            if cursor.complete and cursor.file not in delivered | stream.in_hand:
+                of(cursor.file).closing += (name,)
+    for file, attempts in state.attempts.items():
+        of(file).attempts = attempts
+    for file in state.proven:
+        of(file).proven = True
+    return known
+
+
+# --- the files ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A camera's segments in the order in which they play; the first five columns are parallel."""
+
+    files: Sequence[FileFact]
+    keys: Sequence[OrderKey]
+    times: Sequence[float]  # recorded_at
+    written: Sequence[float]  # the last change, as far as it can be believed
+    known: Sequence[Known]
+    cursors: Mapping[str, OrderKey]  # stream -> the key of its cursor's segment, as it is dated today
+    places: Mapping[str, int]  # stream -> the index of its cursor's segment, where it is still there
+    warnings: tuple[str, ...]
+
+
+def line_up(segments: Sequence[FileFact], state: CameraState, wall: float, settings: PlanSettings) -> Line:
+    """Date a camera's segments and put them in order.
+
+    The cursors' segments are dated along: what a name is worth may change with its company (a foreign file in the
+    directory, an offset that is learned), and then cursors and files must still compare.
+
+    Args:
+        segments: The files that may be segments, in any order.
+        state: What is known of the camera.
+        wall: The time now, seconds since the epoch, UTC.
+        settings: Those of the camera.
+    """
+    table = known_files(state)
+    known = [table.get(file.id, NOTHING) for file in segments] if table else [NOTHING] * len(segments)
+    cursors = {name: stream.cursor for name, stream in state.streams.items() if stream.cursor}
+    present = {file.id for file, mark in zip(segments, known, strict=True) if mark.begun}
+    gone = {cursor.file: cursor.path for cursor in cursors.values() if cursor.file not in present}
+    further = [FileFact(path, file) for file, path in sorted(gone.items(), key=_by_path)]
+    dated = date_files(
+        segments, timezone=settings.timezone, max_clock_skew=settings.max_clock_skew, wall=wall, also=further
+    )
+    rows = sorted(zip(dated.times, map(natural_key, dated.paths), range(len(segments)), strict=True))
+    keys = [OrderKey(at, natural) for at, natural, _ in rows]
+    places = {segments[index].id: place for place, (_, _, index) in enumerate(rows) if known[index].begun}
+    today = dict(zip((fact.id for fact in further), dated.also, strict=True))
+    today |= {file: keys[place] for file, place in places.items()}
+    return Line(
+        files=[segments[index] for _, _, index in rows],
+        keys=keys,
+        times=[at for at, _, _ in rows],
+        written=[dated.written[index] for _, _, index in rows],
+        known=[known[index] for _, _, index in rows],
+        cursors=_cursor_keys(cursors, today, wall + settings.max_clock_skew),
+        places={name: places[cursor.file] for name, cursor in cursors.items() if cursor.file in places},
+        warnings=dated.warnings,
+    )
+
+
+def _by_path(item: tuple[FileId, str]) -> tuple[str, int]:
+    return item[1], item[0].mtime_ns
+
+
+def _cursor_keys(cursors: Mapping[str, Cursor], today: Mapping[FileId, OrderKey], latest: float) -> dict[str, OrderKey]:
+    """Return the keys of cursors: as dated today, or as they were where a clock of this machine was wrong."""
+    return {
+        name: today[cursor.file] if cursor.file.mtime_ns / 1e9 <= latest else cursor.key
+        for name, cursor in cursors.items()
+    }
+
+
+# --- the streams ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One stream's place in the line; places are indices, -1 where there is none."""
+
+    name: str
+    start: int  # files from here on are later than all that it has begun
+    resume: int  # the file that it has begun and takes up again
+    newest: int  # the last file that it has not delivered
+    news: float  # when the last of the files from ``start`` on was written; -inf without any
+    late: Sequence[int]  # files before ``start`` that came after all news: the camera's clock may have stepped back
+    idle: bool  # it has nothing in hand, and nothing lies from ``start`` on
+    outlived: bool = False  # the camera's clock stepped back: its newest file is not the one that is written now
+
+    def takes(self, index: int, known: Known) -> bool:
+        """Tell whether this file, as far as its place goes, is still to be taken by this stream."""
+        reached = index >= self.start or index == self.resume
+        return reached and self.name not in known.delivered and self.name not in known.holders
+
+
+def lay_track(name: str, stream: StreamState, line: Line) -> Track:
+    """Find a stream's place."""
+    floor = max(_floors(name, stream, line), default=None)
+    start = 0 if floor is None else bisect_right(line.keys, floor)
+    resumes = stream.cursor and not stream.cursor.complete and not stream.in_hand
+    resume = line.places.get(name, -1) if resumes else -1
+    news = max(line.written[start:], default=float("-inf"))
+    count = len(line.files)
+    newest = next((at for at in range(count - 1, -1, -1) if name not in line.known[at].delivered), -1)
+    late = [at for at in range(start) if at != resume and line.written[at] > news and _came_late(name, line.known[at])]
+    return Track(name, start, resume, newest, news, late, not stream.in_hand and newest < start and resume < 0)
+
+
+def _floors(name: str, stream: StreamState, line: Line) -> Iterable[OrderKey]:
+    """Yield the keys of what a stream has begun."""
+    if name in line.cursors:
+        yield line.cursors[name]
+    held = [at for at, known in enumerate(line.known) if name in known.holders] if stream.in_hand else []
+    if held:
+        yield line.keys[held[-1]]
+    if stream.head and len(held) < len(stream.in_hand):  # not to be dated today: it is gone, or another version
+        yield stream.head
+
+
+def _came_late(name: str, known: Known) -> bool:
+    """Tell whether a stream has passed a file without having met it."""
+    return not (name in known.delivered or name in known.holders or known.begun or known.attempts)
