@@ -16,7 +16,7 @@ from tests.support.authority import Authority, Certificate
 
 from ftp_stream.errors import DestinationFault
 from ftp_stream.rtmp.url import parse_url
-from ftp_stream.shell.publisher import Limits, connect
+from ftp_stream.shell.publisher import Limits, connect, dial
 from ftp_stream.shell.publisher.dial import Address, connect_tcp, resolve
 
 if TYPE_CHECKING:
@@ -143,6 +143,8 @@ async def test_the_next_address_is_tried_while_the_first_is_silent(deaf_port) ->
         with sock:
             assert sock.getpeername()[1] == port
             assert time.monotonic() - before < 2
+        await asyncio.sleep(0.05)
+        assert asyncio.all_tasks() == {asyncio.current_task()}  # the other attempt is given up
 
 
 async def test_the_next_address_is_tried_at_once_when_the_first_refuses() -> None:
@@ -150,6 +152,25 @@ async def test_the_next_address_is_tried_at_once_when_the_first_refuses() -> Non
         before = time.monotonic()
         with await connect_tcp([local(free_port()), local(good.getsockname()[1])], 5):
             assert time.monotonic() - before < 0.2
+
+
+async def test_of_two_that_answer_at_once_one_is_let_go(monkeypatch) -> None:
+    """A server must not be left with a connection that nobody uses."""
+    real, both = dial._attempt, asyncio.Barrier(2)
+
+    async def attempt(address: Address) -> socket.socket:
+        sock = await real(address)
+        await both.wait()
+        return sock
+
+    monkeypatch.setattr(dial, "_STAGGER", 0)
+    monkeypatch.setattr(dial, "_attempt", attempt)
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as two:
+        used = await connect_tcp([local(server.getsockname()[1]) for server in (one, two)], 5)
+        await asyncio.sleep(0.05)
+        with used, one.accept()[0] as first, two.accept()[0] as second:
+            ends = [side.recv(1) for side in (first, second) if side.getpeername() != used.getsockname()]
+    assert ends == [b""]
 
 
 async def test_every_address_that_failed_is_named() -> None:
