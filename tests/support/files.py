@@ -45,7 +45,7 @@ class Clip:
     video_options: tuple[tuple[str, str], ...] = ()
 
 
-def make(path: Path, clip: Clip = Clip(), *, format: str | None = None, **options: str) -> Path:  # noqa: A002, B008 - FFmpeg's word; frozen
+def make(path: Path, clip: Clip = Clip(), *, format: str | None = None, **options: str) -> Path:  # noqa: A002 - FFmpeg's word; frozen
     """Write a file in the container that its suffix (or ``format``) names, with the muxer's ``options``."""
     with av.open(str(path), "w", format=format, options=options) as container:
         record(container, clip)

@@ -80,6 +80,7 @@ def _cut(what: str, missing: int) -> _Answer:
 # --- ISO base media: ISO/IEC 14496-12, 4.2 ----------------------------------------------------------------------------
 
 _FIRST_BOXES = frozenset({b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"styp", b"uuid"})
+_MEDIA_BOXES = frozenset({b"moov", b"mdat", b"moof", b"mfra"})  # what is missing where one of these is cut
 _NAME_BYTES = frozenset(range(0x20, 0x7F)) | {0xA9}
 _SHORT_HEADER, _LONG_HEADER = 8, 16  # bytes, with a length of 32 or 64 bits
 
@@ -95,13 +96,12 @@ def _walk_boxes(file: _File) -> _Answer:
         if position == file.size:
             return _judge_boxes(seen)
         name, length = _box(file.read(position, _LONG_HEADER))
-        if not length:
-            whole, problem = _judge_boxes(seen)
-            left = file.size - position
-            return whole, problem or f"the last {left} bytes belong to no box"
         if name == b"mdat" and length < 0:
             return (None, "") if b"moov" in seen else _NO_INDEX
         end = file.size if length < 0 else position + length
+        if not length or (end > file.size and name not in _MEDIA_BOXES):
+            whole, problem = _judge_boxes(seen)
+            return whole, problem or f"the last {file.size - position} bytes belong to no box"
         if end > file.size:
             return _overrun(name, end - file.size, seen)
         seen[name] = seen.get(name, 0) + 1

@@ -105,16 +105,18 @@ class Preparer:
             job = self._jobs[root, file] = self._begin(root, file)
         job.waiting += 1
         try:
-            return await asyncio.shield(job.result)
+            segment = await asyncio.shield(job.result)
+            job.taken = True
         except asyncio.CancelledError:
             if job.result.cancelled():
                 raise StorageError(_CLOSED) from None
             raise
         finally:
             job.waiting -= 1
-            if not job.waiting and not job.result.done():
+            if not job.waiting and not job.taken:
                 self._forget(root, file, job)
                 self._abandon(job)
+        return segment
 
     def discard(self, segment: PreparedSegment) -> None:
         """Remove the sidecar of a segment that nobody plays any more; harmless when done twice."""
@@ -270,5 +272,6 @@ class _Job:
     work: Future[PreparedSegment] = field(init=False)
     result: asyncio.Future[PreparedSegment] = field(init=False)  # the same, for the event loop
     waiting: int = 0  # how many wait for it
+    taken: bool = False  # one of them has the segment
     child: Child | None = None  # that works on it now
     abandoned: bool = False
