@@ -94,6 +94,15 @@ async def test_every_kind_of_server_gets_every_frame(name) -> None:
     assert sum(steps.values()) < 2  # each answer is answered at once, not at the next look at the clock
 
 
+async def test_the_kernel_is_told_to_send_at_once_and_to_notice_a_dead_peer() -> None:
+    """Its own defaults hold small packets back, and hold on to a silently broken path for many minutes."""
+    async with Receiver() as receiver, publishing(receiver.url(key=KEY), Limits(progress=7)) as connection:
+        options = [(socket.IPPROTO_TCP, socket.TCP_NODELAY), (socket.SOL_SOCKET, socket.SO_KEEPALIVE)]
+        assert all(connection._sock.getsockopt(*option) for option in options)
+        assert connection._sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 7000
+        assert connection._sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) < 60
+
+
 async def test_events_come_in_order_and_confirmations_among_them() -> None:
     events: list[object] = []
     async with Receiver() as receiver, publishing(receiver.url(key=KEY), on_event=events.append) as connection:
@@ -204,7 +213,7 @@ async def test_what_waits_inside_tls_counts_as_not_sent(private) -> None:
         for number in range(1, 41):
             send_gop(connection, number, 1 << 20)
         kernels = 20 << 20  # bytes; more than both kernels keep for a connection
-        assert connection._unsent() > connection._written - kernels
+        assert connection._outflow.unsent() > connection._outflow.written - kernels
 
 
 async def test_a_challenge_counts_although_the_server_closes_with_it(private) -> None:
@@ -267,10 +276,10 @@ async def test_a_slow_server_is_no_faulty_one() -> None:
         async with publishing(f"rtmp://127.0.0.1:{port}/live/{KEY}") as connection:
             for number in range(1, 31):
                 send_gop(connection, number, 1 << 20)
-            waiting = connection._unsent()
+            waiting = connection._outflow.unsent()
             await asyncio.sleep(3 * QUICK.progress)
             assert connection.fault is None
-            assert 0 < connection._unsent() < waiting
+            assert 0 < connection._outflow.unsent() < waiting
         stop.set()
 
 

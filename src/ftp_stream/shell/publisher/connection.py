@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import os
-import ssl
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ftp_stream.errors import DestinationFault, RemoteProtocolError
 from ftp_stream.rtmp.events import AuthNeeded, Fault, PublishStarted, Unpublished
-from ftp_stream.rtmp.faults import cure
 from ftp_stream.rtmp.handshake import RANDOM
-from ftp_stream.rtmp.lifecycle import STEPS, PublishState
+from ftp_stream.rtmp.lifecycle import PublishState
 from ftp_stream.rtmp.publish import PublishProtocol
-from ftp_stream.shell.publisher.tcp import reset_on_close, tune, unacknowledged
+from ftp_stream.shell.publisher.outflow import Outflow
+from ftp_stream.shell.publisher.tcp import reset_on_close, tune
+from ftp_stream.shell.publisher.words import ended_in, fault_of, without_secrets, words_of
 
 if TYPE_CHECKING:
     import socket
@@ -27,10 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Connection", "Limits"]
 
-_EARLY = 10.0  # seconds after Publish.Start in which an end is most likely a late refusal
-_LATE_REFUSAL = (
-    "some servers accept first and refuse then: check the stream key; it may be wrong, in use, or not allowed"
-)
 _LEAST = 0.2  # seconds for a socket to be let go after a goodbye that took all its time
 _BY_US = DestinationFault("media", "this side closed the connection")
 
@@ -72,9 +67,7 @@ class Connection(asyncio.Protocol):
         self._retry: RtmpUrl | None = None
         self._full = self._unpublished = False
         self._started_at: float | None = None  # when the server said that the publish has begun
-        self._written = 0  # bytes handed to the transport
-        self._taken = 0  # the most of them that the peer's kernel was seen to have
-        self._progress_at = self._loop.time()
+        self._outflow = Outflow(sock, self._loop.time())
 
     # --- for whoever plays into it ----------------------------------------------------------------------------------
 
@@ -88,7 +81,7 @@ class Connection(asyncio.Protocol):
         buffers = self.protocol.data_to_send()
         if buffers and self._fault is None and self._transport is not None:
             data = b"".join(buffers)
-            self._written += len(data)
+            self._outflow.written += len(data)
             self._transport.write(data)
 
     async def writable(self) -> None:
@@ -121,11 +114,8 @@ class Connection(asyncio.Protocol):
 
     def measure(self) -> None:
         """Tell the protocol what TCP has delivered; done every `Limits.tick` without being asked."""
-        now, unsent = self._loop.time(), self._unsent()
-        self.protocol.transmitted(unsent, now)
-        taken = self._written - unsent
-        if unsent == 0 or taken > self._taken:
-            self._taken, self._progress_at = taken, now
+        now = self._loop.time()
+        self.protocol.transmitted(self._outflow.look(now), now)
 
     async def close(self, *, clean: bool) -> None:
         """End the connection and let go of its socket; harmless when done again.
@@ -157,6 +147,7 @@ class Connection(asyncio.Protocol):
         """Begin the handshake over a transport that is ready for RTMP, and the watch over it."""
         self.protocol = PublishProtocol(self._url, random=os.urandom(RANDOM), now=self._loop.time())
         self._transport = transport
+        self._outflow.transports = {self._tcp, transport}
         transport.set_write_buffer_limits(self._limits.write_buffer)
         if self._fault is None:
             self._tick()
@@ -192,7 +183,7 @@ class Connection(asyncio.Protocol):
         """Fail, unless it has failed before or this side wanted it."""
         if exc is not None:
             self._hear_last_words()
-        self._fail(_words(exc), self._state)
+        self._fail(words_of(exc), self._state)
         if not self._lost.done():
             self._lost.set_result(None)
 
@@ -221,26 +212,16 @@ class Connection(asyncio.Protocol):
             self._timer = self._loop.call_at(latest if deadline is None else min(deadline, latest), self._tick)
 
     def _check_progress(self) -> None:
-        still = self._loop.time() - self._progress_at
+        still = self._loop.time() - self._outflow.progress_at
         if still >= self._limits.progress:
             remedy = "the server or the network to it has stopped, or is too slow for the stream"
             self._fail(f"the server took nothing for {still:.0f} s", self._state, remedy)
-
-    def _unsent(self) -> int:
-        """Bytes that were handed over and are not known to be at the peer's kernel; rather too many than too few."""
-        waiting = self._tcp.get_write_buffer_size()
-        if self._transport is not None and self._transport is not self._tcp:  # what TLS has not encrypted yet
-            waiting += self._transport.get_write_buffer_size()
-        try:
-            return waiting + unacknowledged(self._sock)
-        except OSError:  # closed: what is at the peer will not be known any more
-            return self._written - self._taken
 
     def _handle(self, events: Iterable[Event]) -> None:
         for event in events:
             match event:
                 case Fault():
-                    self.end(_fault_of(event))
+                    self.end(fault_of(event))
                 case PublishStarted():
                     self._started_at = self._loop.time()
                     self._wake()
@@ -266,24 +247,22 @@ class Connection(asyncio.Protocol):
                 await self._until(lambda: self._unpublished)
         if self._fault is None:
             self.measure()
-            if self._unsent() == 0:  # the server has all and will read it: no reset, which could overtake it
+            if self._outflow.unsent() == 0:  # the server has all and will read it: no reset, which could overtake it
                 self._settle(_BY_US)
                 (self._transport or self._tcp).close()
 
     def _settle(self, fault: DestinationFault) -> None:
         """From here on nothing is watched or sent, and everybody who waits is told why."""
         if self._fault is None:
-            self._fault = self._without_secrets(fault)
+            self._fault = without_secrets(fault, self._url)
             if self._timer:
                 self._timer.cancel()
             self._wake()
 
     def _fail(self, reason: str, state: PublishState, remedy: str = "") -> None:
         """End for this reason, with the step and the likely cure that belong to the state it happened in."""
-        step = STEPS.get(state, "media")
-        early = self._started_at is None or self._loop.time() - self._started_at < _EARLY
-        likely = _LATE_REFUSAL if step == "media" and early else cure("", step)
-        self.end(DestinationFault(step, reason, cure=remedy or likely))
+        lasted = None if self._started_at is None else self._loop.time() - self._started_at
+        self.end(ended_in(state, lasted, reason, remedy))
 
     def _hear_last_words(self) -> None:
         """Take what the server said before it reset the connection: a write that fails hides why it was refused."""
@@ -291,12 +270,6 @@ class Connection(asyncio.Protocol):
             with suppress(OSError):
                 if said := self._sock.recv(1 << 16):
                     self.data_received(said)
-
-    def _without_secrets(self, fault: DestinationFault) -> DestinationFault:
-        mask = self._url.mask
-        return DestinationFault(
-            fault.step, mask(fault.reason), code=mask(fault.code), description=mask(fault.description), cure=fault.cure
-        )
 
     # --- waiting ----------------------------------------------------------------------------------------------------
 
@@ -314,22 +287,3 @@ class Connection(asyncio.Protocol):
         for waiter in self._waiters:
             if not waiter.done():
                 waiter.set_result(None)
-
-
-def _fault_of(event: Fault) -> DestinationFault:
-    return DestinationFault(event.step, event.reason, code=event.code, description=event.description, cure=event.cure)
-
-
-def _words(error: Exception | None) -> str:
-    match error:
-        case None:
-            return "the connection was closed"
-        case ssl.SSLError():  # an OSError whose errno is none
-            return f"TLS failed: {error.reason}"
-        case ConnectionResetError() | BrokenPipeError():
-            return "the server reset the connection"
-        case OSError(errno=errno.ETIMEDOUT):
-            return "the network to the server has stopped answering"
-        case OSError(errno=int(number)):
-            return f"the connection failed: {os.strerror(number)}"
-    return f"the connection failed: {error}"
