@@ -36,6 +36,7 @@ from ftp_stream.model import (
     VerdictKind,
 )
 from ftp_stream.shell.journal import MAX_AGE, MAX_HISTORY, Journal, schema
+from ftp_stream.shell.journal.opening import set_aside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -531,6 +532,23 @@ def test_a_damaged_journal_takes_its_log_with_it(path: Path, journal: Journal) -
         assert anew.warning
         assert anew.state(camera, []).before == frozenset()
         assert anew.meet(camera, [], WALL)
+
+
+def test_side_files_keep_their_owner(tmp_path: Path) -> None:
+    """SQLite pairs a log with the file of its name: it must never stand beside another."""
+    path = tmp_path / "j"
+    for number in (1, 2):
+        for part in ("", "-wal", "-shm")[: 4 - number]:
+            path.with_name(f"j{part}").write_text(f"{number}{part}")
+        assert set_aside(path) == tmp_path / f"j.damaged-{number}"
+    held = {each.name: each.read_text() for each in tmp_path.iterdir()}
+    assert held == {
+        "j.damaged-1": "1",
+        "j.damaged-1-wal": "1-wal",
+        "j.damaged-1-shm": "1-shm",
+        "j.damaged-2": "2",
+        "j.damaged-2-wal": "2-wal",
+    }
 
 
 def test_damage_under_way_is_an_error_with_its_cure(path: Path) -> None:
