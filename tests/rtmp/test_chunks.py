@@ -313,6 +313,12 @@ def test_unfinished_messages_together_are_bounded() -> None:
         read("05 000000 0000c8 14 00000000" + "aa" * 128, reader)
 
 
+def test_aborted_messages_do_not_count_as_unfinished() -> None:
+    reader = ChunkReader(max_message=200)
+    for _ in range(50):
+        assert read("03 000000 0000c8 14 00000000" + "aa" * 128 + "02 000000 000004 02 00000000 00000003", reader)
+
+
 def test_finished_messages_do_not_count_as_unfinished() -> None:
     reader = ChunkReader(max_message=200)
     for _ in range(50):

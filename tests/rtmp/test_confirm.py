@@ -114,7 +114,7 @@ def test_twenty_gigabytes_are_followed_closely_and_never_overtaken(make: Callabl
         size = 40_000 + 1237 * (step % 50)
         for value in server.take(size):
             meter.take(value, server.read + 500_000)
-            assert meter.offset - READ_AHEAD <= server.read
+            assert meter.offset - server.ahead <= server.read
     assert server.read > 20e9
     if not isinstance(server, VaryingIncrements):  # which is taken for a total while it happens to rise
         assert server.read - meter.offset < 2_000_000
@@ -135,7 +135,7 @@ def test_no_acknowledgement_of_an_honest_server_confirms_too_much(
     for size in [50 << 20] * far + steps:
         for value in server.take(size):
             meter.take(value, server.read + ahead)
-            assert meter.offset - READ_AHEAD <= server.read
+            assert meter.offset - server.ahead <= server.read
 
 
 @given(st.lists(st.tuples(st.integers(0, (1 << 32) - 1), st.integers(0, 1 << 20))))
@@ -146,6 +146,13 @@ def test_no_acknowledgement_at_all_takes_the_meter_beyond_what_was_sent(values: 
         meter.take(value, sent)
         assert before <= meter.offset <= sent
         before = meter.offset
+
+
+@pytest.mark.parametrize(("sent", "offset"), [(999, 0), (1000, 1000), (1001, 1000)])
+def test_all_that_was_sent_may_be_acknowledged_and_no_more(sent: int, offset: int) -> None:
+    meter = AcknowledgementMeter()
+    meter.take(1000, sent)
+    assert meter.offset == offset
 
 
 def test_a_total_that_is_sent_twice_is_no_increment() -> None:
@@ -302,7 +309,7 @@ def test_what_tcp_reports_never_goes_back() -> None:
     publish.confirmations.transmitted(3_000_000, publish.now)
     publish.confirmations.transmitted(0, publish.now)
     publish.marks(1)
-    assert publish.confirmations.confirmed == 6
+    assert (publish.confirmations.rung, publish.confirmations.confirmed) == (Rung.TCP, 6)
 
 
 def test_the_answer_to_the_last_command_confirms_all() -> None:

@@ -304,7 +304,7 @@ class ChunkWriter:
     def _split(self, csid: int, header: bytes, extended: bytes, head: bytes, payload: bytes | memoryview) -> None:
         """Write the chunks of a long message; type 3 headers repeat the extended timestamp (5.3.1.3)."""
         size = len(head) + len(payload)
-        if len(head) >= self.chunk_size:
+        if len(head) > self.chunk_size:
             head, payload = b"", head + payload
         view = memoryview(payload)
         middle = bytes([0xC0 | csid]) + extended
