@@ -92,9 +92,9 @@ _SECONDS = {f"{second:02}": second for second in range(60)}
 
 
 def _read_plain(match: re.Match[str]) -> float:
-    """Read a date and a time, both complete: nearly all names."""
+    """Read a date and a time and nothing else: nearly all names."""
     year, month, day, hour, minute, second = match.group("Y", "m", "d", "H", "M", "S")
-    return _day(year, month, day) + _HOURS[hour] + _MINUTES[minute] + _SECONDS[second]
+    return _day(year, month, day) + _HOURS[hour] + _MINUTES[minute] + _SECONDS[second or "00"]
 
 
 def _read_general(match: re.Match[str]) -> Stamp:
