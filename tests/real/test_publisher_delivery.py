@@ -130,13 +130,17 @@ async def test_hevc_passes_a_server_that_knows_it(node_media_server, key, hevc_c
     assert digests(viewer.packets, "video") == hevc_clip.digests("video")
 
 
-@pytest.mark.parametrize("start_ms", [(1 << 24) - 1 - 1500, (1 << 31) - 1500], ids=["24 bits", "31 bits"])
-async def test_time_passes_the_width_of_its_fields(nginx_rtmp, key, clip, eventually, start_ms) -> None:
-    """A publish that runs 4.6 hours (24 bits), and one of 24.8 days, goes on as if nothing had been."""
-    async with publishing(nginx_rtmp.url(key)) as connection:
-        await send(connection, clip, start_ms)
-        await finish(connection, nginx_rtmp, key, clip, eventually)
-    [recording] = nginx_rtmp.recordings(key)
+@pytest.mark.parametrize(
+    ("server", "bits"),
+    [("nginx_rtmp", 24), ("node_media_server", 24), ("ffmpeg_listener", 24), ("nginx_rtmp", 31), ("nginx_rtmp", 32)],
+)
+async def test_time_passes_the_width_of_its_fields(request, server, bits, key, clip, eventually) -> None:
+    """A publish that runs 4.6 hours (24 bits), 24.8 days (31) or 49.7 days (32) goes on as if nothing had been."""
+    running = request.getfixturevalue(server)
+    async with publishing(running.url(key)) as connection:
+        await send(connection, clip, (1 << bits) - 1500)
+        await finish(connection, running, key, clip, eventually)
+    [recording] = running.recordings(key)
     tape = packets(recording, "video")
     assert digests(tape, "video") == clip.digests("video")
     steps = [(after.dts_ms - before.dts_ms) % 2**32 for before, after in pairwise(tape)]

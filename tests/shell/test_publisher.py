@@ -404,6 +404,7 @@ async def test_what_a_server_said_before_a_reset_is_heard() -> None:
 async def test_a_server_that_speaks_something_else_is_told_apart() -> None:
     async def speak(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        writer.close()
 
     async with await asyncio.start_server(speak, "127.0.0.1", 0) as server:
         fault = await fault_of(f"rtmp://127.0.0.1:{server.sockets[0].getsockname()[1]}/live/{KEY}")
