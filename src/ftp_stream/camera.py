@@ -114,7 +114,7 @@ class Camera:
         scan = await self._in_thread(self._spool.scan)
         self._watcher.watch(self._spool.root, scan.directories, self.wake)
         if not self._met:
-            await self._ledger.meet(self.settings.name, scan.files)
+            await self._ledger.meet(self.settings.name, str(self._spool.root), scan.files)
             self._met = True
         plan = await self._decide(scan.files)
         self._late_since = plan.late_since

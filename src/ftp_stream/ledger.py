@@ -122,10 +122,18 @@ class Ledger:
         self._cameras[camera] = replace(state, delivered={**state.delivered, stream: known | {file}})
         self._changed[camera]()
 
-    async def meet(self, camera: str, files: Iterable[FileFact]) -> None:
-        """Remember what lies in an inbox, if this is the first meeting."""
-        if await self._call(self._journal.meet, camera, list(files), self._wall()):
-            await self._reload(camera)
+    async def meet(self, camera: str, inbox: str, files: Iterable[FileFact]) -> None:
+        """Recognise an inbox, before anything of it is decided.
+
+        What is known of its files is found again where the device's number has changed (NFS, btrfs and USB disks get
+        another one at each start), and what lies there at the first meeting is remembered.
+        """
+        await self._call(self._meet, camera, inbox, list(files), self._wall())
+        self._cameras[camera] = await self._call(self._journal.state, camera, list(self._cameras[camera].streams))
+
+    def _meet(self, camera: str, inbox: str, files: list[FileFact], wall: float) -> None:
+        self._journal.recognise(camera, files)
+        self._journal.meet(camera, files, wall, inbox=inbox)
 
     async def record(self, camera: str, verdicts: Iterable[Verdict]) -> None:
         """Write verdicts down, before they are carried out."""

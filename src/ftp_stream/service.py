@@ -103,7 +103,10 @@ class Service:
             raise StorageError(f"cannot make the state directory {state_dir}: {error.strerror}") from error
         async with AsyncExitStack() as stack:
             stack.callback(self._pool.shutdown, wait=False, cancel_futures=True)
-            self._ledger = Ledger(await asyncio.to_thread(Journal, state_dir / "journal.db"), self._wall)
+            journal = await asyncio.to_thread(Journal, state_dir / "journal.db")
+            if journal.warning:
+                self._log.warning("journal_problem", problem=journal.warning)
+            self._ledger = Ledger(journal, self._wall)
             stack.push_async_callback(self._ledger.close)
             self._preparer = await stack.enter_async_context(Preparer(state_dir))
             self._watcher = stack.enter_context(
@@ -140,7 +143,8 @@ class Service:
     async def _start_camera(self, settings: CameraSettings) -> None:
         spool = Spool(settings.watch_dir, settings.archive_dir)
         try:
-            await asyncio.to_thread(spool.lock)
+            if not await asyncio.to_thread(spool.lock):
+                self._log.warning("inbox_not_locked", inbox=str(settings.watch_dir), reason="its disk knows no locks")
         except BaseException:
             spool.close()
             raise
