@@ -148,7 +148,8 @@ class Camera:
         known = self._ledger.state(self.settings.name)
         streams = {name: self._stream_state(known.streams, name) for name in self.supplies}
         proven = frozenset(file for file, segment in self._prepared.items() if segment.whole)
-        return replace(known, streams=streams, proven=proven, late_since=self._late_since)
+        attempts = {file: failed for file, failed in known.attempts.items() if file not in self._prepared}
+        return replace(known, streams=streams, proven=proven, attempts=attempts, late_since=self._late_since)
 
     def _stream_state(self, known: Mapping[str, StreamState], name: str) -> StreamState:
         supply = self.supplies[name]

@@ -326,6 +326,7 @@ class Session:
         deadline = self._loop.time() + DRAIN
         while self._marks and self._loop.time() < deadline and not self._connection.fault:
             await asyncio.sleep(0.02)
+            self._connection.measure()
             self._take_confirmations()
 
     async def _sleep_until(self, moment: float) -> None:

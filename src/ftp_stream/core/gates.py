@@ -69,7 +69,7 @@ class Gates:
             front = self._front if len(takers) == self._all else min(self._line.times[t.newest] for t in takers)
             if front - self._line.times[index] >= lag:
                 return self._expired(index, front)
-        return self._refused(index) if known.attempts else None
+        return self.refused(index) if known.attempts else None
 
     def may_be_written(self, index: int) -> str:
         """Return why a file may still be under write, in words; "" where nothing says so."""
@@ -90,7 +90,21 @@ class Gates:
         if changed <= self._believable and self._wall < changed + SETTLED:
             self.wakes.append(changed + SETTLED)
             return False
-        return not (attempts and self._refused(index)) and self._line.files[index].path not in self._marks
+        return not (attempts and self.refused(index)) and self._line.files[index].path not in self._marks
+
+    def refused(self, index: int) -> Verdict | None:
+        """Return the verdict on a file whose inspection failed; ``None`` where it is due again."""
+        attempts = self._line.known[index].attempts
+        if attempts is None:
+            return None
+        file, recorded = self._line.files[index], self._line.times[index]
+        if attempts.count >= self._settings.max_retries:
+            return Verdict(file, VerdictKind.FAILED, Action.QUARANTINE, self._words.failed(attempts), recorded)
+        again = attempts.last + self._settings.retry_delay
+        if not attempts.last <= self._wall < again:  # a failure in the future: this machine's clock stepped back
+            return None
+        self.wakes.append(again)
+        return self._waits(index, VerdictKind.RETRY, self._words.retry(attempts))
 
     def _unsettled(self, index: int, takers: Sequence[Track]) -> Verdict | None:
         if index in self._watched and any(track.newest == index and not track.outlived for track in takers):
@@ -112,19 +126,6 @@ class Gates:
         before = file.id in self._before
         action = Action.SET_ASIDE if before else Action.DELETE
         return Verdict(file, VerdictKind.EXPIRED, action, self._words.expired(recorded, front, before=before), recorded)
-
-    def _refused(self, index: int) -> Verdict | None:
-        attempts = self._line.known[index].attempts
-        if attempts is None:
-            return None
-        file, recorded = self._line.files[index], self._line.times[index]
-        if attempts.count >= self._settings.max_retries:
-            return Verdict(file, VerdictKind.FAILED, Action.QUARANTINE, self._words.failed(attempts), recorded)
-        again = attempts.last + self._settings.retry_delay
-        if not attempts.last <= self._wall < again:  # a failure in the future: this machine's clock stepped back
-            return None
-        self.wakes.append(again)
-        return self._waits(index, VerdictKind.RETRY, self._words.retry(attempts))
 
     def _waits(self, index: int, kind: VerdictKind, reason: str) -> Verdict:
         return Verdict(self._line.files[index], kind, Action.NONE, reason, self._line.times[index])

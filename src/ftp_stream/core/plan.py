@@ -85,6 +85,7 @@ class _Turn:
         self._gates = Gates(
             line, self._tracks, marks=marks, before=state.before, wall=wall, settings=settings, words=self._words
         )
+        self._again: list[int] = []  # passed files whose inspection is due again
         self._policy = settings.newest
         self._wall = wall
 
@@ -105,7 +106,7 @@ class _Turn:
             verdicts=(*verdicts, *ignored),
             play={name: line.files[index] for name, index in play.items()},
             keys={file.id: key for file, key in zip(line.files, line.keys, strict=True)},
-            prepare=tuple(line.files[index] for index in self._prepare(free, play, verdicts)),
+            prepare=tuple(line.files[index] for index in (*self._prepare(free, play, verdicts), *self._again)),
             newest=line.times[-1] if line.times else None,
             wake_at=self._wake_at(),
             step_back=frozenset(track.name for track in self._stepping),
@@ -186,7 +187,15 @@ class _Turn:
             passed = [track.name for track in self._tracks if track.name not in known.delivered]
             reason = self._words.delivered(sorted(known.delivered), passed)
             return self._verdict(index, VerdictKind.DELIVERED, Action.DELETE, reason)
-        return self._late(index)
+        return self._doubtful(index) if known.attempts else self._late(index)
+
+    def _doubtful(self, index: int) -> Verdict:
+        """Judge a file that was passed because its inspection failed: only what turns out good is merely late."""
+        verdict = self._gates.refused(index)
+        if verdict is None:
+            self._again.append(index)
+            verdict = self._verdict(index, VerdictKind.RETRY, Action.NONE, "it is inspected again now")
+        return verdict
 
     def _late(self, index: int) -> Verdict:
         recorded = self._line.times[index]
