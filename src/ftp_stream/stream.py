@@ -56,6 +56,7 @@ class Stream:
         self._news = asyncio.Event()
         self._connection: Connection | None = None
         self._session: Session | None = None
+        self._flowing_since: float | None = None  # when this try's session began
         supply.wake_taker = self._wake
 
     def progress(self) -> None:
@@ -74,11 +75,11 @@ class Stream:
         waits = delays(self._uniform)
         try:
             while await self._something_to_send():
-                started = asyncio.get_running_loop().time()
+                self._flowing_since = None
                 try:
                     await self._publish()
                 except (DestinationFault, StorageError) as fault:
-                    if asyncio.get_running_loop().time() - started > PROVEN_AFTER:
+                    if self._has_flowed():
                         waits = delays(self._uniform)
                     await self._wait_after(fault, next(waits))
         finally:
@@ -139,6 +140,7 @@ class Stream:
     async def _play(self, connection: Connection) -> None:
         session = Session(self.settings, self.supply, connection, self._audio, self._report)
         self._connection, self._session = connection, session
+        self._flowing_since = asyncio.get_running_loop().time()
         clean = False
         try:
             await session.run()
@@ -148,6 +150,10 @@ class Stream:
         finally:
             self._audio = session.audio or self._audio
             await connection.close(clean=clean)
+
+    def _has_flowed(self) -> bool:
+        since = self._flowing_since
+        return since is not None and asyncio.get_running_loop().time() - since > PROVEN_AFTER
 
     async def _wait_after(self, fault: DestinationFault | StorageError, delay: float) -> None:
         self._report.faulted(fault, delay)
