@@ -270,6 +270,15 @@ def test_a_server_that_echoes_the_key_does_not_get_it_shown() -> None:
     assert other.key not in repr(other.status(f"Weird.{other.key}", other.key, other.key))
 
 
+@pytest.mark.parametrize("key", ["a", "t", "Start", "NetStream", "status", "error", "Success"])
+def test_a_key_that_is_part_of_the_protocols_own_words_disturbs_nothing(key: str) -> None:
+    pair = Pair(parse_url(f"rtmp://host/app/{key}")).to(PublishState.PUBLISHING)
+    (fault,) = Pair(pair.url).to(PublishState.PUBLISH).status("Odd.Code", "error")
+    assert isinstance(fault, Fault)
+    pair.publish.close()
+    assert pair.status("NetStream.Unpublish.Success") == [Unpublished()]
+
+
 def test_after_a_fault_nothing_is_read_or_said() -> None:
     pair = Pair().to(PublishState.PUBLISH)
     pair.status("NetStream.Publish.BadName", "error")

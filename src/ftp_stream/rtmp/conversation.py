@@ -102,7 +102,6 @@ class Conversation:
             "flashVer": FLASH_VERSION,
             "tcUrl": self._url.tc_url,
             "fourCcList": ["hvc1"],  # Enhanced RTMP v2, "Enhancing NetConnection connect Command"
-            "capsEx": 1.0,  # we follow reconnect requests
         }
         self._command("connect", Transaction.CONNECT, properties)
 

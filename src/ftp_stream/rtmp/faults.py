@@ -36,6 +36,16 @@ _FATAL = {
 }
 """Codes that end a publish, even where the server forgets to call their level an error, and their cures."""
 
+_EXPECTED = frozenset(
+    {
+        "NetConnection.Connect.ReconnectRequest",
+        "NetConnection.Connect.Success",
+        "NetStream.Publish.Start",
+        "NetStream.Unpublish.Success",
+    }
+)
+_LEVELS = frozenset({"status", "warning", "error"})
+
 _STEP_CURES = {
     "handshake": "check address and port: is this an RTMP server, and does it want rtmp:// or rtmps://?",
     "connect": _CHECK_APP,
@@ -71,8 +81,10 @@ def read_status(values: tuple[Value, ...], mask: Callable[[str], str]) -> Status
     """
     info = next((value for value in reversed(values) if isinstance(value, dict)), {})
     code, level, description, tc_url = (_text(info.get(name)) for name in ("code", "level", "description", "tcUrl"))
-    shown = code if code in _FATAL else _clean(mask(code))
-    return Status(shown, _clean(mask(level)), _clean(mask(description)), description, tc_url)
+    # What we act upon stays whole even where a short key happens to be a part of it.
+    shown_code = code if code in _FATAL or code in _EXPECTED else _clean(mask(code))
+    shown_level = level if level in _LEVELS else _clean(mask(level))
+    return Status(shown_code, shown_level, _clean(mask(description)), description, tc_url)
 
 
 def cure(code: str, step: str) -> str:

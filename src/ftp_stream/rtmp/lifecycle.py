@@ -6,7 +6,7 @@ from enum import Enum, auto
 
 from ftp_stream.errors import LocalProtocolError
 
-__all__ = ["STEPS", "Happening", "PublishState", "follow", "may"]
+__all__ = ["STEPS", "Happening", "PublishState", "follow"]
 
 
 class PublishState(Enum):
@@ -53,11 +53,6 @@ STEPS = {
     PublishState.CLOSING: "media",
 }
 """The step that a fault in this state is a fault of."""
-
-
-def may(state: PublishState, happening: Happening) -> bool:
-    """Whether this can happen now."""
-    return happening in _LIFE[state]
 
 
 def follow(state: PublishState, happening: Happening) -> PublishState:
