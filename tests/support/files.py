@@ -1,7 +1,4 @@
-"""Real input files, made with FFmpeg's encoders and muxers (through PyAV): small, so that tests stay fast.
-
-Encoding is done once per kind of clip in a test run; each file is a copy of the coded frames into its container.
-"""
+"""Real input files, made with FFmpeg's encoders and muxers (through PyAV): small, so that tests stay fast."""
 
 from __future__ import annotations
 
@@ -126,6 +123,8 @@ def _tone(sample: str, start: int, count: int, channels: int) -> bytes:
         return array("f", values).tobytes()
     if sample.startswith("s16"):
         return array("h", (round(value * 32767) for value in values)).tobytes()
+    if sample.startswith("s32"):
+        return array("i", (round(value * 2147483647) for value in values)).tobytes()
     raise AssertionError(f"no tone for sample format {sample}")
 
 

@@ -228,7 +228,7 @@ def _bytes(told: Mapping[str, Any], name: str) -> bytes:
 
 def _video_config(told: Mapping[str, Any]) -> VideoConfig:
     codec, record, rate = told.get("codec"), _bytes(told, "record"), told.get("frame_rate")
-    if codec not in set(VideoCodec) or record[:1] != b"\1":  # configurationVersion
+    if codec not in tuple(VideoCodec) or record[:1] != b"\1":  # configurationVersion
         raise SegmentRefused(_DAMAGED)
     if not isinstance(rate, int | float) or not 0 <= rate < float("inf"):
         raise SegmentRefused(_DAMAGED)

@@ -43,6 +43,7 @@ _DEMUXERS: Final = {Kind.MP4: "mov", Kind.AVI: "avi", Kind.MATROSKA: "matroska",
 # Read by their content where the structure says nothing; never playlists and the like, which lead to other files
 _ALLOWED: Final = "mov,avi,matroska,flv,mpegts,mpeg,h264,hevc,dhav,asf,mjpeg,m4v,ogg,rm,wav,aac,mp3"
 _UNTIMED: Final = frozenset({"avi", "h264", "hevc"})  # these tell when a frame is decoded, at best
+_MAX_REORDERED: Final = 16  # pictures, by both standards
 _SAME_RATE: Final = 0.02  # part by which a declared frame rate may differ from the measured one and be believed
 _ABSURD_LENGTH: Final = 2.0, 10.0  # a header that tells more than twice the true length and 10 s is worth a word
 
@@ -118,7 +119,7 @@ def _words(error: Exception) -> str:
 
 
 def _codec(stream: Stream) -> str:
-    return stream.codec_context.name if stream.codec_context else "of an unknown kind"
+    return stream.codec_context.codec.canonical_name if stream.codec_context else "of an unknown kind"
 
 
 def _pick_video(container: InputContainer) -> av.VideoStream:
@@ -197,7 +198,11 @@ def _video_times(
         shown = times.presentation_times(decoded, ranks) if ranks else decoded
     else:
         shown = cast("list[int]", pts)
-        decoded = times.decoding_times(shown) if None in dts else cast("list[int]", dts)
+        if None in dts:  # Matroska has none: FFmpeg leaves out as many as the stream says that it reorders
+            delay = next((number for number, tick in enumerate(dts) if tick is not None), 0)
+            decoded = times.decoding_times(shown, min(delay, _MAX_REORDERED))
+        else:
+            decoded = cast("list[int]", dts)
     dts_us = times.micro(decoded, video.base)
     shown_us = dts_us if shown is decoded else times.micro(shown, video.base)
     dts_us, shown_us, words = times.steady(dts_us, shown_us)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from itertools import islice
+from math import inf
 from operator import sub
 from typing import TYPE_CHECKING
 
@@ -46,13 +47,14 @@ def fill(ticks: Sequence[int | None], durations: Sequence[int | None], plain: in
     return filled
 
 
-def decoding_times(shown: Sequence[int]) -> list[int]:
+def decoding_times(shown: Sequence[int], delay: int = 0) -> list[int]:
     """Return decoding times for frames in decoding order of which only the presentation times are known.
 
-    The decoder takes a frame at each instant at which one is shown, earlier by as many frames as reordering needs.
+    The decoder takes a frame at each instant at which one is shown, earlier by as many frames as reordering needs,
+    and by ``delay`` frames at least.
     """
     instants = sorted(shown)
-    delay = max((index - bisect_left(instants, time) for index, time in enumerate(shown)), default=0)
+    delay = max(min(delay, len(shown) - 1), *(index - bisect_left(instants, time) for index, time in enumerate(shown)))
     if not delay:
         return instants
     step = _median_step(instants)
@@ -81,7 +83,7 @@ def steady(dts: list[int], shown: list[int]) -> tuple[list[int], list[int], list
     steps = list(map(sub, islice(dts, 1, None), dts))
     if not steps or (min(steps) > 0 and max(steps) <= MAX_GAP_US):
         return dts, *_offsets_mended(dts, shown)
-    usual = _median_step(dts)
+    usual = _median_step(dts, MAX_GAP_US)
     mended, moved, offset, odd, holes, backs = dts[:1], shown[:1], 0, 0, 0, 0
     for time, show in zip(islice(dts, 1, None), islice(shown, 1, None), strict=True):
         before, now = mended[-1], time + offset
@@ -124,6 +126,6 @@ def _offsets_mended(dts: list[int], shown: list[int]) -> tuple[list[int], list[s
     return mended, [f"{absurd} pictures with absurd presentation times are shown when decoded"] if absurd else []
 
 
-def _median_step(times: Sequence[int]) -> int:
-    steps = sorted(step for step in map(sub, islice(times, 1, None), times) if step > 0)
+def _median_step(times: Sequence[int], most: float = inf) -> int:
+    steps = sorted(step for step in map(sub, islice(times, 1, None), times) if 0 < step <= most)
     return steps[len(steps) // 2] if steps else PLAIN_STEP_US
