@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from ftp_stream.model import OrderKey, Plan, Verdict
     from ftp_stream.supply import Hand, Supply
 
-__all__ = ["CameraReport", "StreamReport"]
+__all__ = ["LARGE", "CameraReport", "StreamReport"]
+
+LARGE = (1 << 20) - 16  # bytes of a frame, above which its message may pass 1 MiB: nginx-rtmp's max_message
 
 
 class StreamReport:
@@ -64,6 +66,10 @@ class StreamReport:
         self._board.post(SegmentBegun(self._name, self._wall(), segment.path, recorded_at, seam))
         duration = round(segment.table.duration_us / 1e6, 3)
         self._log.info("segment_begun", file=segment.path, lag=self._lag(hand), seconds=duration, gop=hand.gop)
+        if (largest := max(segment.table.size)) > LARGE:
+            self._log.warning(
+                "large_frame", file=segment.path, bytes=largest, risk="nginx-rtmp takes no more than 1 MiB"
+            )
 
     def done(self, hand: Hand) -> None:
         """Every frame of a segment is confirmed."""
