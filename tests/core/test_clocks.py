@@ -137,6 +137,13 @@ def test_no_zone_explains_more_than_fourteen_hours() -> None:
     assert learn_offset(written(5, 14 * HOUR + SKEW), SKEW).usual == 14 * HOUR + SKEW
 
 
+@pytest.mark.parametrize("offset", [-20 * 60.0, -26 * 365 * 24 * HOUR - 60, 19 * 60.0])
+def test_what_no_zone_explains_is_no_habit(offset: float) -> None:
+    """Uploads that are twenty minutes late, one after the other; a camera whose clock was reset; one that is fast."""
+    latest = SKEW if offset < SKEW else 14 * HOUR + SKEW
+    assert learn_offset(written(5, offset), SKEW) == UsualOffset(offset, latest)
+
+
 def test_a_minority_is_not_the_habit() -> None:
     assert learn_offset([*written(3, -HOUR), *written(4, -60.0)], SKEW) == UsualOffset(-60.0, -60.0 + SKEW)
     assert learn_offset([*written(4, -HOUR), *written(3, -60.0)], SKEW) == UsualOffset(-HOUR, -HOUR + SKEW)

@@ -224,6 +224,15 @@ def test_a_cursor_is_evidence_of_what_is_usual() -> None:
     assert dated.also == (OrderKey(at("10:30"), natural_key(cursor.path)),)
 
 
+def test_a_cursor_does_not_become_early_by_what_comes_late_after_it() -> None:
+    """Two clips of an hour ago are uploaded, one after the other: they are late, and no zone."""
+    cursor = fact("20260205_113000.mp4", "11:31:01")
+    late = minutes("10:31", 2, form="%Y%m%d_%H%M%S.mp4", late=HOUR + 61)
+    dated = date(late, also=[cursor])
+    assert dated.also[0].recorded_at == at("11:30")
+    assert dated.times == [at("10:31"), at("10:32")]
+
+
 def test_a_cursor_is_dated_by_the_rule_of_its_directory() -> None:
     """When a foreign file turns all to times of writing, the cursor turns too: else files between would be late."""
     cursor = fact("10-30.mp4", "10:31:01")
@@ -287,12 +296,9 @@ def test_a_chapter_after_the_cursors_is_after_it() -> None:
 
 # --- properties
 
-NAMES = st.sampled_from(
-    (
-        "10-31.mp4 10-32.mp4 23-59.mp4 20260205_103100.mp4 20260205_103200.mp4 20360101_000000.mp4 x.mp4"
-        " GH010073.MP4 GH020073.MP4 20261025_023000.mp4 2026-02-05/10/31.mp4 2026-02-06/10/31.mp4"
-    ).split()
-)
+DATED = "20260205_103100 20260205_103200 20360101_000000 20261025_023000 2026-02-05/10/31 2026-02-06/10/31"
+UNDATED = "10-31 10-32 23-59 x GH010073 GH020073"
+NAMES = st.sampled_from([f"{name}.mp4" for name in f"{DATED} {UNDATED}".split()])
 FILES = st.dictionaries(NAMES, st.sampled_from([at("10:30"), at("10:31:30"), at("10:33"), at("2026-10-25 02:31")]))
 
 

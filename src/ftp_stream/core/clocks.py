@@ -39,6 +39,7 @@ _MINUTES = tuple(f"{minute // 60:02}:{minute % 60:02}" for minute in range(1440)
 _LAST = float(1 << 33)  # seconds since the epoch: in the year 2242
 
 ZONE_SPAN = 14 * 3600.0  # seconds; no zone is further from UTC, so a wrong zone explains no more than this
+_ZONE_STEP = 1800.0  # seconds; zones differ by half hours, but for a few
 LATELY = 86400.0  # seconds; files written that long before the latest still tell how the camera's names sit today
 
 Sample = tuple[float, float]  # (name's time minus time of writing, time of writing), seconds
@@ -161,14 +162,18 @@ class UsualOffset:
     usual: float  # stands in for a name that is not believed
     latest: float  # a name later than this after its file's writing is not believed
 
+    def at_least(self, latest: float) -> UsualOffset:
+        """Return the same with names believed up to ``latest`` seconds after writing, if not more."""
+        return UsualOffset(self.usual, max(self.latest, latest))
+
 
 def learn_offset(samples: Sequence[Sample], max_clock_skew: float) -> UsualOffset:
     """Learn from a camera's files how its names sit to their times of writing.
 
     Nothing is recorded after it was written, so a name later than its file is the fault of a zone or of a clock. As
     long as any name is sane in that sense, the others that are not count for nothing. Among what is left, a usual
-    offset is known where more than half of the files share one (within ``max_clock_skew``) *and* were written at the
-    pace at which they were recorded: the files of an outage that arrive in one rush share nothing but their delay.
+    offset is known where more than half of the files share one (within ``max_clock_skew``) that a zone explains, *and*
+    were written at the pace at which they were recorded: what is uploaded late shares nothing but its delay.
     Where no offset is known, a name may be as late as its file's writing, or `ZONE_SPAN` later when no name is sane.
 
     Args:
@@ -179,9 +184,14 @@ def learn_offset(samples: Sequence[Sample], max_clock_skew: float) -> UsualOffse
     usable = [sample for sample in samples if sample[0] <= late]
     sane = [sample for sample in usable if sample[0] <= max_clock_skew]
     shared = _shared(sorted(sane or usable), max_clock_skew)
-    if shared is not None:
+    if shared is not None and _zone_explains(shared, max_clock_skew):
         return UsualOffset(shared, shared + max_clock_skew)
     return UsualOffset(max((offset for offset, _ in sane or usable), default=0.0), max_clock_skew if sane else late)
+
+
+def _zone_explains(offset: float, skew: float) -> bool:
+    """Tell whether names are off by a zone, and by a delay of no more than ``skew``."""
+    return abs(offset) <= skew or (abs(offset) <= ZONE_SPAN + skew and -offset % _ZONE_STEP <= skew)
 
 
 def _shared(samples: Sequence[Sample], width: float) -> float | None:

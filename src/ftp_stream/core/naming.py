@@ -127,7 +127,8 @@ def date_files(
             written under a wrong clock of this machine. None: all times of writing are believed.
         also: Segments that need not be in the inbox any more (those of cursors), dated by the same rules, so that
             they compare with the files. They count as evidence of how names sit to times of writing, but not of which
-            pattern holds for a directory that has files.
+            pattern holds for a directory that has files; and what was believed when it was played is still believed
+            as long as it is sane, since files must not become early by the late ones that come after them.
 
     Raises:
         ConfigError: The zone is unknown.
@@ -137,9 +138,10 @@ def date_files(
     written = _believed([fact.id.mtime_ns / 1e9 for fact in facts], wall, max_clock_skew)
     readings, patterns, mixed = _read_all(paths, len(files), timezone)
     usual = learn_offset(_samples(readings, written, timezone), max_clock_skew)
-    times, disbelieved = _times(readings, written, usual, timezone)
-    _order_chapters(times, readings, written, paths)
     count = len(files)
+    times, disbelieved = _times(readings[:count], written[:count], usual, timezone)
+    times += _times(readings[count:], written[count:], usual.at_least(max_clock_skew), timezone)[0]
+    _order_chapters(times, readings, written, paths)
     return DatedFiles(
         paths=paths[:count],
         times=times[:count],
