@@ -12,7 +12,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 from urllib.parse import quote, unquote
 
 import structlog
@@ -128,7 +128,6 @@ def _formatter(renderer: Processor) -> logging.Formatter:
             stamp,
             _mask_fields,
             renderer,
-            _mask_line,
         ],
     )
 
@@ -141,11 +140,8 @@ def _console(target: TextIO) -> Processor:
 
 
 def _mask_fields(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    # the names of fields are ours: a key that happens to be "stream" must not black them out
     return {name: _secrets.mask_value(value) for name, value in event.items()}
-
-
-def _mask_line(_logger: WrappedLogger, _method: str, line: Any) -> Any:  # noqa: ANN401 - a rendered line is no EventDict
-    return _secrets.mask(line)
 
 
 def _report_crash(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

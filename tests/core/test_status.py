@@ -59,6 +59,12 @@ def test_counts_add_up() -> None:
     assert (after.recorded_at, after.rung, after.phase) == (530.0, "pong", STREAM.phase)
 
 
+def test_what_confirmation_rests_on_stays_until_something_new_is_told() -> None:
+    after = apply(STREAM, told.Confirmed("yard/tv", 1.0, 5, "pong"))
+    assert apply(after, told.Confirmed("yard/tv", 1.0, 5, "")).rung == "pong"
+    assert apply(after, told.Connected("yard/tv", 1.0)).rung == ""
+
+
 def test_only_a_segment_that_follows_in_the_same_publish_makes_a_seam() -> None:
     begun = told.SegmentBegun("yard/tv", 1.0, "a.mp4", 60.0, seam=False)
     first = apply(STREAM, begun)
@@ -161,6 +167,14 @@ def test_a_decision_tells_what_waits_for_each_stream() -> None:
     assert event.files_waiting == 3
     assert (event.newest, event.newest_at) == ("4.mp4", 9.0)
     assert event.verdicts["ignore"] == 1
+
+
+def test_a_decision_on_the_board_survives_json() -> None:
+    made = board()
+    made.post(told.scanned("yard", 5.0, plan([VerdictKind.WAIT, VerdictKind.NEWEST]), {"yard/tv": None}))
+    status = made.status(6.0)
+    assert told.from_json(told.to_json(status)) == status
+    assert status.cameras[0].verdicts == {"wait": 1, "newest": 1}
 
 
 def test_an_empty_inbox_is_told_too() -> None:

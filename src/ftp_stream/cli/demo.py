@@ -17,13 +17,12 @@ from rich.text import Text
 
 from ftp_stream import logs
 from ftp_stream.cli.common import FAULT, OK, complain, out
-from ftp_stream.cli.stand_in import APP, seen_by
+from ftp_stream.cli.stand_in import StandIn
 from ftp_stream.cli.verdict import Verdict, frames_of, judge
 from ftp_stream.config import CameraSettings, DestinationSettings, Idle, Settings
 from ftp_stream.core.status import Status
 from ftp_stream.model import PlanSettings
 from ftp_stream.service import Service
-from ftp_stream.shell.receiver import Receiver
 from ftp_stream.view import Screen
 
 __all__ = ["demo"]
@@ -72,7 +71,7 @@ class _Demo:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._over.set)
-        async with Receiver(hashes=True) as receiver:
+        async with StandIn(hashes=True) as receiver:
             camera = await self._start_camera()
             try:
                 await self._stream(receiver, seconds)
@@ -86,8 +85,8 @@ class _Demo:
             sys.executable, *argv, stdin=asyncio.subprocess.DEVNULL, start_new_session=True
         )
 
-    async def _stream(self, receiver: Receiver, seconds: float | None) -> None:
-        service = Service(self._settings(receiver.url(APP, _CAMERA)), on_status=self._take)
+    async def _stream(self, receiver: StandIn, seconds: float | None) -> None:
+        service = Service(self._settings(receiver.url(_CAMERA)), on_status=self._take)
         running = asyncio.create_task(service.run())
         running.add_done_callback(lambda _task: self._over.set())
         timer = asyncio.get_running_loop().call_later(seconds, self._over.set) if seconds else None
@@ -103,11 +102,11 @@ class _Demo:
         if timer:
             timer.cancel()
 
-    def _settings(self, url: str) -> Settings:
+    def _settings(self, url: SecretStr) -> Settings:
         camera = CameraSettings(
             name=_CAMERA,
             watch_dir=self._inbox,
-            destinations=(DestinationSettings("receiver", SecretStr(url)),),
+            destinations=(DestinationSettings("receiver", url),),
             scan_interval=1.0,
             idle=Idle.HOLD,
             catchup_rate=1.03,
@@ -119,20 +118,19 @@ class _Demo:
     def _take(self, status: Status) -> None:
         self._status = status
 
-    def _picture(self, receiver: Receiver) -> Group:
+    def _picture(self, receiver: StandIn) -> Group:
         intro = Text(
             f"A made camera writes a file every {_SEGMENT} s; one publish is made of them. Ctrl-C ends.", "dim"
         )
         if self._status is None:
             return Group(intro)
-        return Group(intro, "", self._screen.draw(replace(self._status, receiver=seen_by(receiver))))
+        return Group(intro, "", self._screen.draw(replace(self._status, receiver=receiver.status())))
 
-    async def _judge(self, receiver: Receiver) -> Verdict:
+    async def _judge(self, receiver: StandIn) -> Verdict:
         """Compare what arrived with what the camera wrote."""
         files = sorted([*self._archive.rglob("*.mp4"), *self._inbox.glob("*.mp4")], key=lambda path: path.name)
-        audit = next(iter(receiver.audits.values()), None)
         stream = self._status.cameras[0].streams[0] if self._status and self._status.cameras else None
-        return judge(await frames_of(files), audit, stream)
+        return judge(await frames_of(files), receiver.audit, stream)
 
 
 async def _stop(camera: asyncio.subprocess.Process) -> None:

@@ -21,6 +21,9 @@ from ftp_stream.view import plain
 __all__ = ["inspect"]
 
 
+_CHANNELS = {1: "mono", 2: "stereo"}
+
+
 def inspect(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Video files.")],
 ) -> None:
@@ -86,14 +89,15 @@ def _told(segment: PreparedSegment, size: int) -> Table:
 def _audio(segment: PreparedSegment) -> str:
     audio = segment.audio
     if audio is None:
-        return "none that can be sent as it is: silence is sent"
+        return "none that can be sent: silence in its place"
     frames = sum(1 for flag in segment.table.flags if flag & Row.AUDIO)
-    return f"AAC {audio.sample_rate / 1000:g} kHz, {audio.channels} channels, {frames} frames"
+    channels = _CHANNELS.get(audio.channels, f"{audio.channels} channels")
+    return f"AAC {audio.sample_rate / 1000:g} kHz, {channels}, {frames} frames"
 
 
 def _gops(table: FrameTable) -> str:
     """Return how many there are and how long, in seconds."""
-    starts = [table.dts_us[row] for row in table.gops] + [table.dts_us[-1]]
+    starts = [table.dts_us[row] for row in table.gops] + [table.duration_us]
     lengths = [(after - before) / 1e6 for before, after in pairwise(starts)]
     spread = f"{min(lengths):.2f} / {median(lengths):.2f} / {max(lengths):.2f} s"
     return f"{len(lengths)}, of {spread} (shortest / median / longest)"
@@ -101,4 +105,6 @@ def _gops(table: FrameTable) -> str:
 
 def _sources(table: FrameTable) -> str:
     beside = sum(1 for flag in table.flags if flag & int(Row.SOURCE_MASK) == int(Source.SIDECAR))
-    return f"{len(table)} frames, " + ("read from the file itself" if not beside else f"{beside} of them made anew")
+    return f"{len(table)} frames, " + (
+        "read from the file itself" if not beside else f"{beside} of them made into what RTMP carries"
+    )

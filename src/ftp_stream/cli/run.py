@@ -11,13 +11,12 @@ import typer
 
 from ftp_stream import __version__, logs
 from ftp_stream.cli.common import CANNOT_START, FAULT, HOW_TO_REACH, OK, load_settings
-from ftp_stream.cli.stand_in import lacks_destination, seen_by, with_receiver
+from ftp_stream.cli.stand_in import StandIn, lacks_destination
 from ftp_stream.config import Settings
 from ftp_stream.core.status import Status
 from ftp_stream.errors import ConfigError, StorageError
 from ftp_stream.service import Service
 from ftp_stream.shell import statusfile
-from ftp_stream.shell.receiver import Receiver
 
 __all__ = ["run"]
 
@@ -34,7 +33,7 @@ class _Run:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._receiver: Receiver | None = None
+        self._stand_in: StandIn | None = None
         self._stack = AsyncExitStack()
         self._log = structlog.get_logger()
         self._started = False
@@ -64,10 +63,10 @@ class _Run:
             self._log.warning("doubtful_setting", problem=warning)
         if not lacks_destination(settings):
             return settings
-        if self._receiver is None:
-            self._receiver = await self._stack.enter_async_context(Receiver())
+        if self._stand_in is None:
+            self._stand_in = await self._stack.enter_async_context(StandIn())
         self._log.warning("streaming_to_built_in_receiver", nobody_else_sees_it=HOW_TO_REACH)
-        return with_receiver(settings, self._receiver)
+        return self._stand_in.fill_in(settings)
 
     # --- signals ----------------------------------------------------------------------------------------------------
 
@@ -107,7 +106,7 @@ class _Run:
     def _tell(self, status: Status) -> None:
         """Write the status file; called in a thread. That it fails is told once, and stops nothing."""
         try:
-            receiver = seen_by(self._receiver) if self._receiver else None
+            receiver = self._stand_in.status() if self._stand_in else None
             statusfile.write(self._settings.state_dir, replace(status, receiver=receiver))
         except StorageError as error:
             if self._told:

@@ -18,7 +18,7 @@ from rich.text import Text
 
 from ftp_stream import logs
 from ftp_stream.cli.common import FAULT, HOW_TO_REACH, OK, load_settings, out, rtmp_url
-from ftp_stream.cli.stand_in import lacks_destination, with_receiver
+from ftp_stream.cli.stand_in import StandIn, lacks_destination
 from ftp_stream.config import Idle, Settings
 from ftp_stream.core.status import Board
 from ftp_stream.errors import ConfigError, DestinationFault, StorageError
@@ -29,7 +29,6 @@ from ftp_stream.shell import statusfile
 from ftp_stream.shell.frames import FrameReader
 from ftp_stream.shell.preparer import Preparer
 from ftp_stream.shell.publisher import Connection, connect
-from ftp_stream.shell.receiver import Receiver
 from ftp_stream.shell.spool import file_id
 from ftp_stream.supply import Hand, StreamSettings, Supply
 from ftp_stream.view import duration, plain
@@ -69,8 +68,7 @@ def trial(
 async def _trial(settings: Settings, wanted: str, seconds: float | None) -> int:
     async with AsyncExitStack() as stack:
         if lacks_destination(settings):
-            receiver = await stack.enter_async_context(Receiver())
-            settings = with_receiver(settings, receiver)
+            settings = (await stack.enter_async_context(StandIn())).fill_in(settings)
             out.print(Text(f"No destination is set, so this goes to the built-in receiver: {HOW_TO_REACH}", "yellow"))
         target = _target(settings, wanted)
         _refuse_to_disturb(settings.state_dir, target.name)
@@ -167,6 +165,7 @@ class _Trial:
         try:
             await self._play(connection, seconds)
             clean = True
+            out.print(f"  {self._counts()}")
         finally:
             await connection.close(clean=clean)
             self._supply.let_go()
@@ -215,9 +214,12 @@ class _Trial:
             out.print(Text(f"! the server has confirmed nothing for {_CONFIRMED_IN:g} s", "yellow"))
         with Live(console=out, auto_refresh=False, transient=True) as live:
             while True:
-                counts = f"{counters.frames_sent:,} frames sent, {counters.frames_confirmed:,} confirmed"
-                live.update(Text(f"  {duration(clock() - began)}: {counts}"), refresh=True)
+                live.update(Text(f"  {duration(clock() - began)}: {self._counts()}"), refresh=True)
                 await asyncio.sleep(_LOOK)
+
+    def _counts(self) -> str:
+        counters = self._supply.counters
+        return f"{counters.frames_sent:,} frames sent, {counters.frames_confirmed:,} confirmed"
 
 
 async def _until(condition: Callable[[], bool]) -> None:

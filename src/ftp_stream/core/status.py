@@ -233,7 +233,7 @@ class Confirmed(StreamEvent):
     """The destination has further frames, by the best evidence it gives."""
 
     frames: int
-    rung: str
+    rung: str  # "" where there is nothing new to say of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,7 +306,7 @@ def scanned(camera: str, wall: float, plan: Plan, heads: Mapping[str, OrderKey |
         newest_at=plan.newest,
         files_waiting=sum(verdict.kind is not VerdictKind.SENDING for verdict in ahead),
         waiting=waiting,
-        verdicts=Counter(verdict.kind.value for verdict in plan.verdicts),
+        verdicts=dict(Counter(verdict.kind.value for verdict in plan.verdicts)),  # asdict breaks a Counter
         problems=_problems(plan),
     )
 
@@ -346,7 +346,7 @@ def _changes(status: StreamStatus, event: StreamEvent) -> dict[str, Any]:  # noq
                 "recorded_at": event.recorded_at,
             }
         case Confirmed():
-            return {"frames_confirmed": status.frames_confirmed + event.frames, "rung": event.rung}
+            return {"frames_confirmed": status.frames_confirmed + event.frames, "rung": event.rung or status.rung}
         case SegmentBegun():
             return {"file": event.file, "recorded_at": event.recorded_at, "seams": status.seams + event.seam}
         case SegmentDone():
