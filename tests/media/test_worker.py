@@ -1,0 +1,151 @@
+"""The child's loop: one report per file whatever happens, on a socket that no library can disturb."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import subprocess
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.support.files import Clip, make
+
+from ftp_stream.core.inspection import PREFIX_BYTES, decode, decode_failure, decode_ready, lengths
+from ftp_stream.errors import SegmentRefused, StorageError
+from ftp_stream.media import worker
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+MEMORY = 512 * 1024**2
+
+
+# --- a real child -----------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def child(*command: str) -> Iterator[tuple[socket.socket, subprocess.Popen[bytes]]]:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        argv = [sys.executable, "-I", *command]
+        process = subprocess.Popen(argv, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        theirs.close()
+        try:
+            ours.settimeout(30)
+            yield ours, process
+        finally:
+            process.kill()
+            process.communicate()
+
+
+def receive(parent: socket.socket) -> tuple[bytes, bytes]:
+    header, columns = lengths(exactly(parent, PREFIX_BYTES))
+    return exactly(parent, header), exactly(parent, columns)
+
+
+def exactly(parent: socket.socket, count: int) -> bytes:
+    got = b""
+    while len(got) < count:
+        more = parent.recv(count - len(got))
+        assert more
+        got += more
+    return got
+
+
+def ask(parent: socket.socket, path: Path, sidecar: Path) -> tuple[bytes, bytes]:
+    file, aside = os.open(path, os.O_RDONLY), os.open(sidecar, os.O_WRONLY | os.O_CREAT)
+    socket.send_fds(parent, [b"?"], [file, aside])
+    os.close(file)
+    os.close(aside)
+    return receive(parent)
+
+
+def test_a_child_serves_one_file_after_another_until_its_parent_leaves(tmp_path: Path) -> None:
+    movie, stream = make(tmp_path / "x.mp4", Clip(seconds=0.4)), make(tmp_path / "x.ts", Clip(seconds=0.4))
+    text = tmp_path / "text"
+    text.write_text("no video")
+    with child("-m", "ftp_stream.media.worker", str(MEMORY)) as (parent, process):
+        decode_ready(receive(parent)[0])
+        for number, path in enumerate((movie, text, stream, movie)):
+            sidecar = tmp_path / f"{number}.aside"
+            header, columns = ask(parent, path, sidecar)
+            failure = decode_failure(header)
+            if path is text:
+                assert isinstance(failure, SegmentRefused)
+                continue
+            assert failure is None
+            size = sidecar.stat().st_size
+            got = decode(header, columns, file_size=path.stat().st_size, sidecar_limit=size)
+            assert (got.sidecar_size > 0) == (path is stream)
+            assert got.sidecar_size == size
+        parent.close()
+        assert process.wait(30) == 0
+        assert process.stdout
+        assert process.stdout.read() == b""
+
+
+def test_what_a_library_prints_or_reads_does_not_disturb_the_reports() -> None:
+    script = """
+import os, sys
+from ftp_stream.media import worker
+parent = worker._take_socket()
+print("chatter", flush=True)
+os.write(1, b"more")
+assert sys.stdin.read() == "" and os.read(0, 1) == b""
+parent.sendall(b"report")
+"""
+    with child("-c", script) as (parent, process):
+        assert exactly(parent, 6) == b"report"
+        assert parent.recv(1) == b""
+        assert process.wait(30) == 0
+        assert process.stdout
+        assert process.stdout.read() == b"chatter\nmore"
+
+
+# --- what goes wrong --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("error", "reason", "storage"),
+    [
+        (SegmentRefused("it is odd", truncated=True), "it is odd", False),
+        (MemoryError(), "more than the allowed 512 MiB", False),
+        (OSError(errno.ENOSPC, "No space left"), "No space left", True),
+        (OSError(errno.EDQUOT, "Quota exceeded"), "Quota exceeded", True),
+        (OSError(errno.EFBIG, "File too large"), "File too large", False),
+        (OSError(errno.EIO, "Input/output error"), "Input/output error", False),
+        (ZeroDivisionError("why"), "ZeroDivisionError: why", False),
+        (RecursionError(), "RecursionError", False),
+    ],
+)
+def test_whatever_goes_wrong_is_that_files_report(
+    tmp_path: Path,
+    error: Exception,
+    reason: str,
+    storage: bool,  # noqa: FBT001 - expected answer
+) -> None:
+    def prepare(*_: object) -> None:
+        raise error
+
+    file, aside = os.open(os.devnull, os.O_RDONLY), os.open(tmp_path / "aside", os.O_WRONLY | os.O_CREAT)
+    report = b"".join(worker._answer(prepare, file, aside, memory=MEMORY))
+    failure = decode_failure(report[PREFIX_BYTES:])
+    assert isinstance(failure, StorageError if storage else SegmentRefused)
+    assert reason in str(failure)
+    assert getattr(failure, "truncated", False) is getattr(error, "truncated", False)
+    for fileno in (file, aside):
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(fileno)
+
+
+def test_a_disk_that_fills_up_with_the_last_bytes_is_a_failed_disk() -> None:
+    def prepare(_: int, aside: object) -> None:
+        aside.write(b"frames")  # type: ignore[attr-defined]
+
+    file, full = os.open(os.devnull, os.O_RDONLY), os.open("/dev/full", os.O_WRONLY)
+    report = b"".join(worker._answer(prepare, file, full, memory=MEMORY))
+    assert isinstance(decode_failure(report[PREFIX_BYTES:]), StorageError)
