@@ -219,7 +219,8 @@ class Camera:
             self._prepared[file.id] = segment
         finally:
             self._preparing.pop(file.id, None)
-        self.wake()
+        if newest or file.id not in self._prepared or any(supply.wants for supply in self.supplies.values()):
+            self.wake()
 
     def _forget_segments(self, files: Sequence[FileFact]) -> None:
         """Drop prepared segments whose file is gone and that no stream has in hand."""

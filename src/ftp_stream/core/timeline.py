@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import dataclass, replace
+from itertools import compress
+from operator import sub
 from typing import TYPE_CHECKING
 
 from ftp_stream.core.aac import silent_frame
@@ -21,6 +23,7 @@ __all__ = ["HOLD_US", "Placed", "Timeline", "hold_table", "milliseconds"]
 HOLD_US = 1_000_000  # one repeat of a held picture; some servers drop a publisher after 3 s of silence
 _STEP_US = 1000  # the wire counts milliseconds: what must rise there must rise by one of them here
 _SLACK_US = 1000  # containers that count milliseconds round by this much
+_IS_AUDIO = bytes(flag & Row.AUDIO != 0 for flag in range(256))
 _SILENCE = int(Row.AUDIO) | int(Source.SILENCE)
 
 
@@ -131,15 +134,15 @@ def _fill(table: FrameTable, audio: AudioConfig, first_row: int, audio_from_us: 
 
 def _silent_times(table: FrameTable, frame_us: float, first_row: int, audio_from_us: float) -> list[int]:
     """Return the decoding times of the silent frames that are needed from ``first_row`` on."""
-    real = [
-        time for time, flag in zip(table.dts_us[first_row:], table.flags[first_row:], strict=True) if flag & Row.AUDIO
-    ]
+    real = list(compress(table.dts_us[first_row:], table.flags[first_row:].translate(_IS_AUDIO)))
+    starts = [*real, table.duration_us]
+    ends = [audio_from_us, *map(frame_us.__add__, real)]
+    if max(map(sub, starts, ends)) + _SLACK_US < frame_us:  # the usual case: nowhere is room for a whole frame
+        return []
     times: list[int] = []
-    end = audio_from_us
-    for time in [*real, table.duration_us]:
-        fitting = int((time - end + _SLACK_US) / frame_us)
+    for end, start in zip(ends, starts, strict=True):
+        fitting = int((start - end + _SLACK_US) / frame_us)
         times.extend(round(end + index * frame_us) for index in range(fitting))
-        end = time + frame_us
     return times
 
 
