@@ -35,18 +35,26 @@ class Secrets:
 
     def __init__(self) -> None:
         self._spellings: set[str] = set()
-        self._pattern: re.Pattern[str] | None = None
+        self._beginnings: set[str] = set()  # of the spellings: most text holds none, which is told without the pattern
+        self._pattern: re.Pattern[str] | None = None  # made when it is needed: a thousand secrets come one by one
 
     def add(self, *secrets: str) -> None:
         """Mask these from now on; those under four characters are passed over."""
         for secret in secrets:
-            self._spellings.update(spelling for spelling in _spellings(secret) if len(spelling) >= _SHORTEST)
-        longest_first = sorted(self._spellings, key=len, reverse=True)  # a whole URL before the key in it
-        self._pattern = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
+            for spelling in filter(_is_long, _spellings(secret)):
+                self._spellings.add(spelling)
+                self._beginnings.add(spelling[:_SHORTEST])
+        self._pattern = None
 
     def mask(self, text: str) -> str:
         """Return the text with every secret in it replaced."""
-        return self._pattern.sub(MASK, text) if self._pattern else text
+        pieces = (text[start : start + _SHORTEST] for start in range(len(text) - _SHORTEST + 1))
+        if self._beginnings.isdisjoint(pieces):
+            return text
+        if self._pattern is None:
+            longest_first = sorted(self._spellings, key=len, reverse=True)  # a whole URL before the key in it
+            self._pattern = re.compile("|".join(map(re.escape, longest_first)))
+        return self._pattern.sub(MASK, text)
 
     def mask_value(self, value: object) -> object:
         """Return a log field's value with every secret in it replaced; what is not plain becomes text first."""
@@ -57,6 +65,10 @@ class Secrets:
         if isinstance(value, (list, tuple, set, frozenset)):
             return [self.mask_value(item) for item in value]
         return self.mask(str(value))
+
+
+def _is_long(spelling: str) -> bool:
+    return len(spelling) >= _SHORTEST
 
 
 def _spellings(secret: str) -> Iterable[str]:
