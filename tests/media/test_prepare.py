@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import av
 import pytest
-from tests.support.files import FRAGMENTED, INDEX_FIRST, Clip, demux, make
+from tests.support.files import FRAGMENTED, INDEX_FIRST, Clip, demux, make, record
 from tests.support.prepared import prepare_file
 
 from ftp_stream.core.aac import parse_config
@@ -361,6 +361,50 @@ def test_a_file_that_lost_bytes_in_the_middle_is_played_as_far_as_it_can_be(tmp_
     path.write_bytes(content)
     prepared = prepare_file(path)
     assert len(prepared.rows(audio=False)) > 40
+
+
+def test_words_in_a_file_may_be_in_any_alphabet(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    with av.open(str(path), "w") as container:
+        container.metadata["title"] = "TITLE"
+        record(container, Clip())
+    path.write_bytes(path.read_bytes().replace(b"TITLE", b"T\xe9T\xffE"))
+    assert prepare_file(path).notes == ""
+
+
+def test_tracks_of_different_clocks_begin_together(tmp_path: Path) -> None:
+    """The camera's uptime in one track and zero in the other."""
+    source, path = make(tmp_path / "source.mkv", Clip()), tmp_path / "apart.mkv"
+    with av.open(str(source)) as old, av.open(str(path), "w") as new:
+        copies = {stream: new.add_stream_from_template(stream) for stream in old.streams}
+        for packet in old.demux():
+            if packet.size:
+                if packet.stream.type == "audio":
+                    packet.pts, packet.dts = packet.pts + 500_000, packet.pts + 500_000
+                packet.stream = copies[packet.stream]
+                new.mux(packet)
+    prepared = prepare_file(path)
+    assert "begin together" in prepared.notes
+    assert prepared.decoded(audio=True)[0] == prepared.shown(audio=False)[0] == 0
+    assert prepared.table.duration_us == pytest.approx(1_000_000, abs=30_000)
+
+
+@pytest.mark.parametrize("container", ["ts", "flv"])
+def test_a_clock_that_steps_back_within_a_file_is_played_on_and_told(tmp_path: Path, container: str) -> None:
+    """Two recordings in one file; FFmpeg takes the step for the wrap of a counter."""
+    clip = Clip(seconds=2, b_frames=2, sample_rate=44_100)
+    first = make(tmp_path / f"first.{container}", clip, output_ts_offset="100").read_bytes()
+    second = make(tmp_path / f"second.{container}", clip).read_bytes()
+    path = tmp_path / f"both.{container}"
+    path.write_bytes(first + (second[13:] if container == "flv" else second))
+    prepared = prepare_file(path)
+    assert all(f"{track}: its clock jumps 1 times" in prepared.notes for track in ("video", "audio"))
+    assert prepared.table.duration_us == pytest.approx(4_000_000, abs=100_000)
+    steps = [after - before for before, after in pairwise(prepared.decoded(audio=False))]
+    assert len(steps) == 99
+    assert max(steps) <= 80_000
+    apart = prepared.shown(audio=False)[50] - min(prepared.decoded(audio=True), key=lambda time: abs(time - 2_000_000))
+    assert abs(apart) < 80_000
 
 
 # --- parameter sets ---------------------------------------------------------------------------------------------------
