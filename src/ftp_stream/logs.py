@@ -27,6 +27,7 @@ __all__ = ["MASK", "Secrets", "configure", "hide", "masked"]
 
 MASK = "***"
 _SHORTEST = 4  # characters; a shorter "secret" would black out half of every line and protect nothing
+_FIRST = ("timestamp", "level", "event")  # in a line of JSON
 _PLAIN = (bool, int, float, type(None))
 
 
@@ -153,7 +154,8 @@ def _console(target: TextIO) -> Processor:
 
 def _mask_fields(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     # the names of fields are ours: a key that happens to be "stream" must not black them out
-    return {name: _secrets.mask_value(value) for name, value in event.items()}
+    first = {name: event[name] for name in _FIRST if name in event}
+    return {name: _secrets.mask_value(value) for name, value in {**first, **event}.items()}
 
 
 def _report_crash(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

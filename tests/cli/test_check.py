@@ -11,25 +11,32 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ftp_stream.rtmp.habits import Habits
 from ftp_stream.shell.receiver import Receiver, ReceiverEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.cli.conftest import Command
 
+    from ftp_stream.rtmp.habits import Habits
+    from ftp_stream.rtmp.receive import PublishRequested
+
 
 @contextmanager
-def receiving(events: list[ReceiverEvent]) -> Iterator[Receiver]:
+def receiving(
+    events: list[ReceiverEvent],
+    *,
+    admit: Callable[[PublishRequested], bool] | None = None,
+    habits: Habits | None = None,
+) -> Iterator[Receiver]:
     """A receiver that runs in a thread, since the command has an event loop of its own."""
     ready, receivers = threading.Event(), []
     loop = asyncio.new_event_loop()
     over = asyncio.Event()
 
     async def serve() -> None:
-        async with Receiver(habits=Habits(), on_event=events.append) as receiver:
+        async with Receiver(on_event=events.append, admit=admit, habits=habits) as receiver:
             receivers.append(receiver)
             ready.set()
             await over.wait()

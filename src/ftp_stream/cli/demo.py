@@ -28,6 +28,7 @@ from ftp_stream.view import Screen
 __all__ = ["demo"]
 
 _CAMERA = "demo"
+_NAMES = ("--name-pattern", "%H_%M_%S.mp4")
 _SEGMENT = 5  # seconds in each file
 _EVERY = 0.5  # seconds between two pictures
 _GOODBYE = 5.0  # seconds for the made camera to close its last file
@@ -80,7 +81,7 @@ class _Demo:
             return await self._judge(receiver)
 
     async def _start_camera(self) -> asyncio.subprocess.Process:
-        argv = ("-m", "ftp_stream.media.camera", str(self._inbox), "--seconds", str(_SEGMENT))
+        argv = ("-m", "ftp_stream.media.camera", str(self._inbox), "--seconds", str(_SEGMENT), *_NAMES)
         return await asyncio.create_subprocess_exec(
             sys.executable, *argv, stdin=asyncio.subprocess.DEVNULL, start_new_session=True
         )
@@ -119,16 +120,18 @@ class _Demo:
         self._status = status
 
     def _picture(self, receiver: StandIn) -> Group:
-        intro = Text(
-            f"A made camera writes a file every {_SEGMENT} s; one publish is made of them. Ctrl-C ends.", "dim"
-        )
+        seen = receiver.status()
+        intro = f"A made camera writes a file every {_SEGMENT} s; one publish is made of them. Ctrl-C ends."
+        if not seen.frames:
+            intro += "\nThe first file is sent once the camera has begun the next one."
         if self._status is None:
-            return Group(intro)
-        return Group(intro, "", self._screen.draw(replace(self._status, receiver=receiver.status())))
+            return Group(Text(intro, "dim"))
+        return Group(Text(intro, "dim"), "", self._screen.draw(replace(self._status, receiver=seen)))
 
     async def _judge(self, receiver: StandIn) -> Verdict:
         """Compare what arrived with what the camera wrote."""
-        files = sorted([*self._archive.rglob("*.mp4"), *self._inbox.glob("*.mp4")], key=lambda path: path.name)
+        found = [*self._archive.rglob("*.mp4"), *self._inbox.glob("*.mp4")]
+        files = sorted(found, key=lambda path: path.stat().st_mtime_ns)
         stream = self._status.cameras[0].streams[0] if self._status and self._status.cameras else None
         return judge(await frames_of(files), receiver.audit, stream)
 

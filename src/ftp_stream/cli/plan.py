@@ -28,6 +28,7 @@ _LOOKS = {
     VerdictKind.LATE: "yellow",
     VerdictKind.IGNORE: "dim",
 }
+_FILE_WIDTH = 28  # characters; longer names are folded in a narrow terminal
 
 
 def plan() -> None:
@@ -65,7 +66,8 @@ def _show(camera: CameraSettings, decision: Plan, problems: tuple[str, ...]) -> 
     if not decision.verdicts:
         return
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    table.add_column("File", overflow="fold")
+    longest = max(len(verdict.file.path) for verdict in decision.verdicts)
+    table.add_column("File", overflow="fold", min_width=min(longest, _FILE_WIDTH))
     table.add_column("Recorded", no_wrap=True)
     table.add_column("Verdict", no_wrap=True)
     table.add_column("Action", no_wrap=True)

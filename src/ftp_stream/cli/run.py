@@ -65,7 +65,7 @@ class _Run:
             return settings
         if self._stand_in is None:
             self._stand_in = await self._stack.enter_async_context(StandIn())
-        self._log.warning("streaming_to_built_in_receiver", nobody_else_sees_it=HOW_TO_REACH)
+            self._log.warning("no_destination", goes_to="the built-in receiver", to_reach_others=HOW_TO_REACH)
         return self._stand_in.fill_in(settings)
 
     # --- signals ----------------------------------------------------------------------------------------------------
@@ -92,6 +92,7 @@ class _Run:
         """Change to the settings as they stand now; where they are unusable, nothing changes."""
         try:
             settings = load_settings()
+            logs.configure(log_format=settings.log_format, level=settings.log_level)
             await service.reload(await self._complete(settings))
         except (ConfigError, StorageError) as error:
             self._log.error("settings_refused", problem=str(error))

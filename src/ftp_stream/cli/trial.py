@@ -70,8 +70,9 @@ async def _trial(settings: Settings, wanted: str, seconds: float | None) -> int:
         if lacks_destination(settings):
             settings = (await stack.enter_async_context(StandIn())).fill_in(settings)
             out.print(Text(f"No destination is set, so this goes to the built-in receiver: {HOW_TO_REACH}", "yellow"))
+        else:
+            _refuse_to_disturb(settings, wanted)
         target = _target(settings, wanted)
-        _refuse_to_disturb(settings.state_dir, target.name)
         out.print(Text.assemble("Publishing to ", (target.url.masked, "bold"), "; Ctrl-C ends."))
         place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ftp-stream-test-")))
         began = time.monotonic()
@@ -106,17 +107,16 @@ def _streams(settings: Settings) -> Iterator[tuple[str, StreamSettings]]:
                 yield name, StreamSettings(name, url, destination.ca_file, Idle.OFF, 1.0)
 
 
-def _refuse_to_disturb(state_dir: Path, stream: str) -> None:
+def _refuse_to_disturb(settings: Settings, wanted: str) -> None:
     """Refuse while the service publishes there: a server takes one publisher of a name.
 
     Raises:
         ConfigError: It does.
     """
-    status = statusfile.read(state_dir, time.time()).status
-    if status and any(each.name == stream for camera in status.cameras for each in camera.streams):
-        raise ConfigError(
-            f"the service (process {status.pid}) publishes {stream}: stop it first, or look at its status"
-        )
+    name = _target(settings, wanted).name
+    status = statusfile.read(settings.state_dir, time.time()).status
+    if status and any(stream.name == name for camera in status.cameras for stream in camera.streams):
+        raise ConfigError(f"the service (process {status.pid}) publishes {name}: stop it first, or look at its status")
 
 
 async def _make_picture(place: Path) -> FileFact:
