@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import struct
 from dataclasses import replace
 from itertools import pairwise
@@ -307,6 +308,20 @@ def test_pictures_that_an_edit_list_hides_are_shown_and_told(tmp_path: Path) -> 
     assert prepared.shown(audio=False)[0] == 0
 
 
+def test_fragments_that_overlap_are_sent_once(tmp_path: Path) -> None:
+    path = make(tmp_path / "a.mp4", Clip(audio="", gop=5), **FRAGMENTED)
+    once = prepare_file(path)
+    content = path.read_bytes()
+    starts = [at - 4 for at in range(len(content)) if content[at : at + 4] == b"moof"]
+    second = content[starts[1] : starts[2]]
+    path.write_bytes(content[: starts[2]] + second + content[starts[2] :])
+    assert len(demux(path)) == 30
+    prepared = prepare_file(path)
+    assert "5 pictures of overlapping fragments" in prepared.notes
+    assert prepared.frames(audio=False) == once.frames(audio=False)
+    assert prepared.table.dts_us == once.table.dts_us
+
+
 # --- what is refused --------------------------------------------------------------------------------------------------
 
 
@@ -320,6 +335,15 @@ def test_files_without_pictures_that_can_be_sent(tmp_path: Path) -> None:
     refuse(make(tmp_path / "a.mp4", Clip(video="")), "no video")
     refuse(make(tmp_path / "b.avi", Clip(video="mjpeg", pixels="yuvj420p")), "mjpeg; only H.264")
     refuse(make(tmp_path / "c.mp4", Clip(video="mpeg4")), "mpeg4; only H.264")
+
+
+def test_encrypted_files_are_refused(tmp_path: Path) -> None:
+    options = {
+        "encryption_scheme": "cenc-aes-ctr",
+        "encryption_key": secrets.token_hex(16),
+        "encryption_kid": secrets.token_hex(16),
+    }
+    refuse(make(tmp_path / "a.mp4", Clip(), **options), "its video is encrypted")
 
 
 @pytest.mark.parametrize("name", ["plain.mp4", "first.mp4", "a.avi", "a.mkv", "a.flv"])

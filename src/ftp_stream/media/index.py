@@ -31,7 +31,6 @@ _MAX_INDEX: Final = 64 * 1024 * 1024  # bytes of a moov box; MAX_ROWS frames nee
 # What makes a packet differ from its entry: composition offsets, encryption, a compressed index
 _MORE: Final = (b"ctts", b"sinf", b"cmov")
 _KEY, _DISCARD = 1, 2  # AVINDEX_KEYFRAME, AVINDEX_DISCARD_FRAME
-_SHOWN: Final = bytes(flag for flag in range(256) if not flag & _DISCARD)
 _ROW_FLAGS: Final = bytes(int(Source.FILE) | (int(Row.KEY) if flag & _KEY else 0) for flag in range(256))
 
 
@@ -50,11 +49,12 @@ def take_all(fileno: int, video: VideoTrack, audio: AudioTrack | None, first: Se
     sounds = _proven_entries(fileno, audio, first) if audio else []
     if not pictures or (audio and not sounds):
         return False
-    if not video.by_reference or not _begins_at_keys(fileno, video, pictures) or (audio and not audio.by_reference):
+    if not video.by_reference or (audio and not audio.by_reference):
+        return False
+    if any(flags & _DISCARD for *_, flags in pictures) or not _begins_at_keys(fileno, video, pictures):
         return False
     flags = _fill(video.frames, pictures, video.stream)
     video.frames.flags = bytearray(flags.translate(_ROW_FLAGS))
-    video.hidden = len(flags.translate(None, _SHOWN))
     if audio:
         heard = [entry for entry in sounds if not entry[3] & _DISCARD]
         audio.frames.flags = bytearray(len(_fill(audio.frames, heard, audio.stream)))

@@ -266,6 +266,8 @@ def _note_oddities(container: InputContainer, video: VideoTrack, dts: list[int],
         )
     if video.hidden:
         notes.append(f"its edit list hides {video.hidden} pictures: RTMP cannot, they are shown")
+    if video.repeated:
+        notes.append(f"{video.repeated} pictures of overlapping fragments are left out")
     if video.damaged:
         notes.append(f"{video.damaged} pictures are damaged")
     factor, slack = _ABSURD_LENGTH

@@ -71,6 +71,7 @@ class VideoTrack:
         self.codec = CODECS[stream.codec_context.name]
         self.frames = Frames()
         self.hidden = 0  # pictures that an edit list hides
+        self.repeated = 0  # pictures of fragments that overlap what came before, left out
         self.damaged = 0  # pictures that lost bytes on their way
         self._places = places
         self._extradata = stream.codec_context.extradata or b""
@@ -89,12 +90,13 @@ class VideoTrack:
         """
         if not self.frames.flags:
             self.begin(packet)
+        if packet.is_discard and self._is_repeated(packet):
+            return
         place = self._place
         key = packet.is_keyframe
         if key:
             place = self._place_key(packet)
         self.frames.add(packet, place(packet), _KEY if key else 0)
-        self.hidden += packet.is_discard
 
     def record(self) -> bytes:
         """Return the configuration record: the container's, or one made of the parameter sets in the stream.
@@ -113,10 +115,24 @@ class VideoTrack:
         return self.container_record != b"" and not self._annexb
 
     def begin(self, packet: Packet[VideoStream]) -> None:
-        """Look at the first packet for what holds for all."""
+        """Look at the first packet for what holds for all.
+
+        Raises:
+            SegmentRefused: It is encrypted.
+        """
+        if packet.has_sidedata("encryption_info"):
+            raise SegmentRefused("its video is encrypted")
         if nal.is_annexb(bytes(packet), self._extradata):
             self._annexb = True
             self._place = self._place_converted
+
+    def _is_repeated(self, packet: Packet[VideoStream]) -> bool:
+        """Count a picture that FFmpeg would not show; say whether its time has come before."""
+        last = self.frames.dts[-1] if self.frames.dts else None
+        repeated = last is not None and packet.dts is not None and packet.dts <= last
+        self.repeated += repeated
+        self.hidden += not repeated
+        return repeated
 
     def _place_converted(self, packet: Packet[VideoStream]) -> Place:
         self.damaged += packet.is_corrupt
@@ -183,6 +199,9 @@ class AudioTrack:
     def begin(self, packet: Packet[AudioStream]) -> None:
         """Look at the first packet for what holds for all."""
         self._begun = True
+        if packet.has_sidedata("encryption_info"):
+            self.problem = "its audio is encrypted"
+            return
         if bytes(packet)[:1] == b"\xff":  # no raw_data_block begins with ID_END: this is the syncword of ADTS
             self._adts = BitStreamFilterContext("aac_adtstoasc", self.stream)
             return
