@@ -37,15 +37,16 @@ def ffmpeg_version() -> str:
     return first.split()[2]
 
 
-def _busy() -> tuple[float, float]:
-    """CPU seconds that the machine has worked, and that were stolen from it, since it began."""
-    user, nice, system, _idle, _wait, interrupt, soft, steal, *_ = map(int, _first_line().split()[1:])
-    return (user + nice + system + interrupt + soft) / _TICK, steal / _TICK
-
-
-def _first_line() -> str:
-    with Path("/proc/stat").open() as file:
-        return file.readline()
+def _busy(cores: set[int]) -> tuple[float, float]:
+    """CPU seconds that these cores have worked, and that were stolen from them, since the machine began."""
+    busy = stolen = 0
+    for line in Path("/proc/stat").read_text().splitlines():
+        name, *fields = line.split()
+        if name.removeprefix("cpu").isdecimal() and int(name.removeprefix("cpu")) in cores:
+            user, nice, system, _idle, _wait, interrupt, soft, steal, *_ = map(int, fields)
+            busy += user + nice + system + interrupt + soft
+            stolen += steal
+    return busy / _TICK, stolen / _TICK
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,15 @@ class Others:
 class Watch:
     """Measures `Others` from its making on."""
 
-    def __init__(self) -> None:
+    def __init__(self, cores: set[int] | None = None, pid: int | None = None) -> None:
+        """Begins.
+
+        Args:
+            cores: Which are looked at; all of them without it.
+            pid: The process that, with its descendants, is not other; this one without it.
+        """
+        self._cores = cores or os.sched_getaffinity(0)
+        self._pid = pid or os.getpid()
         self._begun = self._now()
 
     def read(self) -> Others:
@@ -67,7 +76,6 @@ class Watch:
         elapsed, busy, stolen, ours = (now - then for now, then in zip(self._now(), self._begun, strict=True))
         return Others(max(0.0, busy - ours) / elapsed, stolen / elapsed)
 
-    @staticmethod
-    def _now() -> tuple[float, float, float, float]:
-        mine = process.cpu(os.getpid())
-        return time.monotonic(), *_busy(), mine.own + mine.children
+    def _now(self) -> tuple[float, float, float, float]:
+        mine = process.cpu(self._pid)
+        return time.monotonic(), *_busy(self._cores), mine.own + mine.children

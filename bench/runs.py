@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
 import os
 import statistics
@@ -154,7 +155,7 @@ def _ours(streams: int, schedule: Schedule, seconds: float, cores: set[int] | No
             feeder = Feeder(at.inboxes, at.footage, schedule)
             feeder.start()
             time.sleep(schedule.spread + _WARM_UP)
-            watch = Watch()
+            watch = Watch(cores, contender.pid if cores else None)  # a core of its own has nobody else of ours
             readings = _readings(contender, seconds)
             others = _others(watch)
             memory = asdict(process.tree_memory(contender.pid))
@@ -177,13 +178,22 @@ def _readings(contender: Service, seconds: float) -> list[Reading]:
     readings = [Reading(time.monotonic(), contender.cpu())]
     for _ in range(_PARTS):
         time.sleep(seconds / _PARTS)
+        contender.check()
         readings.append(Reading(time.monotonic(), contender.cpu()))
     return readings
 
 
 def _problems(contender: Service) -> list[str]:
-    """The lines of its log that are worse than news."""
-    return [line[:300] for line in contender.log().splitlines() if '"level": "info"' not in line][:10]
+    """The lines of its log that are worse than news: how often each kind, and one of it."""
+    kinds: dict[str, list[str]] = {}
+    for line in contender.log().splitlines():
+        try:
+            event = json.loads(line)
+        except ValueError:
+            event = {"level": "none", "event": line}
+        if event.get("level") not in {"debug", "info"}:
+            kinds.setdefault(str(event.get("event")), []).append(line)
+    return [f"{len(lines)} x {lines[0][:400]}" for lines in kinds.values()]
 
 
 def _usage(readings: list[Reading], trace: seen.Trace) -> Figures:
@@ -234,7 +244,11 @@ def _costs(costs: Costs) -> Figures:
 
 
 def seams(trace: seen.Trace, footage: Footage) -> Figures:
-    """What the server saw where files join, of all streams together."""
+    """What the server saw where files join, of all streams together.
+
+    A hole is what lies between two pictures beyond the time of one: on the wire beyond its length, on the wall clock
+    beyond what passes before any other key frame.
+    """
     wall, wire, usual, broken, publishes = [], [], [], 0, 0
     starts = footage.starts
     for stream in trace.by_key().values():
@@ -245,7 +259,11 @@ def seams(trace: seen.Trace, footage: Footage) -> Figures:
         usual += seen.key_gaps(messages, starts)
         broken += seen.in_order(messages, footage.frames, MAY_GROW) >= 0
         publishes += len(stream)
+    frame = 1000 / RATE
+    waited = statistics.median(usual) if usual else frame  # before any key frame: rows may be sent in batches
     return {
+        "seam_wall_hole_ms": seen.spread(each - waited for each in wall),
+        "seam_wire_hole_ms": seen.spread(each - frame for each in wire),
         "seam_wall_ms": seen.spread(wall),
         "seam_wire_ms": seen.spread(wire),
         "usual_wall_ms": seen.spread(usual),

@@ -9,7 +9,6 @@ import time
 from typing import TYPE_CHECKING
 
 from bench import process
-from bench.server import key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +45,7 @@ class Service:
         (directory / "ftp-stream.toml").write_text(
             _SETTINGS.format(state=self._state)
             + "".join(
-                _CAMERA.format(name=key(camera), inbox=inbox, url=server.url(camera))
+                _CAMERA.format(name=f"camera{camera:04d}", inbox=inbox, url=server.url(camera))
                 for camera, inbox in enumerate(inboxes)
             )
         )
@@ -73,10 +72,20 @@ class Service:
         os.sched_setaffinity(0, before)
         end = time.monotonic() + _START
         while not (self._state / "status.json").exists():
-            if self._process.poll() is not None or time.monotonic() > end:
+            self.check()
+            if time.monotonic() > end:
                 self.stop()
-                raise RuntimeError(f"the service did not start:\n{self.log()[-2000:]}")
+                raise RuntimeError(f"the service is not ready after {_START:g} s:\n{self.log()[-2000:]}")
             time.sleep(0.05)
+
+    def check(self) -> None:
+        """Makes sure that it runs.
+
+        Raises:
+            RuntimeError: It has ended; with the end of its log.
+        """
+        if self._process is None or self._process.poll() is not None:
+            raise RuntimeError(f"the service has ended:\n{self.log()[-2000:]}")
 
     def log(self) -> str:
         """What it has logged so far."""
