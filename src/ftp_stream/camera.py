@@ -51,6 +51,7 @@ class Camera:
         ledger: Ledger,
         preparer: Preparer,
         pool: Executor,
+        scratch: memoryview,
         wall: Callable[[], float],
         report: CameraReport,
     ) -> None:
@@ -63,6 +64,7 @@ class Camera:
             ledger: What the journal knows; opened for this camera.
             preparer: Makes segments of files.
             pool: Threads that wait for slow disks.
+            scratch: Memory that all frame readers share.
             wall: The UTC clock, seconds since the epoch.
             report: Takes what happened, for status and log.
         """
@@ -73,6 +75,7 @@ class Camera:
         self._ledger = ledger
         self._preparer = preparer
         self._pool = pool
+        self._scratch = scratch
         self._wall = wall
         self._report = report
         self._woken = asyncio.Event()
@@ -258,7 +261,7 @@ class Camera:
 
     def _open(self, segment: PreparedSegment, file: FileFact) -> FrameReader | None:
         descriptor = self._spool.open(file)
-        return None if descriptor is None else FrameReader(descriptor, segment.sidecar, self._pool)
+        return None if descriptor is None else FrameReader(descriptor, segment.sidecar, self._pool, self._scratch)
 
     # --- rest -------------------------------------------------------------------------------------------------------
 

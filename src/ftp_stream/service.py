@@ -40,6 +40,7 @@ __all__ = ["STOP_DEADLINE", "Service"]
 STOP_DEADLINE = 4.0  # seconds for the streams to end, out of the 5 that an ordered stop may take
 TICK = 1.0  # seconds between two looks at the counters
 RESTART = 10.0  # seconds before a part that failed by a fault of this program is started again
+_SCRATCH = 1 << 19  # bytes: a turn's worth of 20 Mbit/s
 _THREADS = 64  # that may wait for slow disks at once; a stream takes one at most
 
 
@@ -78,6 +79,7 @@ class Service:
         self._stopping = asyncio.Event()
         self._cameras: dict[str, _Running] = {}
         self._pool = ThreadPoolExecutor(_THREADS, "disk")
+        self._scratch = memoryview(bytearray(_SCRATCH))
         self._ledger: Ledger
         self._preparer: Preparer
         self._watcher: Watcher
@@ -156,6 +158,7 @@ class Service:
             ledger=self._ledger,
             preparer=self._preparer,
             pool=self._pool,
+            scratch=self._scratch,
             wall=self._wall,
             report=report,
         )

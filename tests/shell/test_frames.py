@@ -50,8 +50,8 @@ def content(tmp_path: Path) -> bytes:
     return data
 
 
-def reader(tmp_path: Path, pool: Executor, sidecar: str = "") -> FrameReader:
-    return FrameReader(os.open(tmp_path / "file", os.O_RDONLY), sidecar, pool)
+def reader(tmp_path: Path, pool: Executor, sidecar: str = "", scratch: int = 0) -> FrameReader:
+    return FrameReader(os.open(tmp_path / "file", os.O_RDONLY), sidecar, pool, memoryview(bytearray(scratch)))
 
 
 @pytest.mark.parametrize("nowait", [True, False], ids=["page cache", "thread"])
@@ -85,6 +85,19 @@ async def test_rows_of_one_read_share_its_memory(tmp_path: Path, pool: Executor,
     first, second = await reader(tmp_path, pool).read(rows, 0, 2, SILENCE)
     assert first.obj is second.obj
     assert bytes(first) + bytes(second) == content[:20]
+
+
+@pytest.mark.parametrize("scratch", [0, 149_999, 150_000, 150_001])
+async def test_what_does_not_fit_the_shared_memory_gets_its_own(
+    tmp_path: Path, pool: Executor, content: bytes, scratch: int
+) -> None:
+    opened = reader(tmp_path, pool, scratch=scratch)
+    rows = table((int(Source.FILE), 0, 150_000), (int(Source.FILE), 150_000, 150_000))
+    [first] = await opened.read(rows, 0, 1, SILENCE)
+    assert bytes(first) == content[:150_000]
+    [second] = await opened.read(rows, 1, 2, SILENCE)
+    assert bytes(second) == content[150_000:]
+    assert (first.obj is second.obj) == (scratch >= 150_000)
 
 
 async def test_a_deleted_file_stays_readable(tmp_path: Path, pool: Executor, content: bytes) -> None:

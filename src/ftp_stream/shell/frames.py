@@ -42,18 +42,21 @@ class FrameReader:
     It owns its file descriptors: the bytes stay readable when the file is renamed or deleted meanwhile.
     """
 
-    def __init__(self, file: int, sidecar: str, pool: Executor) -> None:
+    def __init__(self, file: int, sidecar: str, pool: Executor, scratch: memoryview | None = None) -> None:
         """Take over ``file``, an open descriptor of the camera's file.
 
         Args:
             file: Descriptor; closed with the reader.
             sidecar: Path of the sidecar, or "".
             pool: Threads that wait for slow disks; one stream takes at most one at a time.
+            scratch: Memory that all readers of one event loop share for what needs no wait. A buffer of its own for
+                each read would cost several times the read itself, in page faults.
 
         Raises:
             StorageError: The sidecar cannot be opened.
         """
         self._pool = pool
+        self._scratch = memoryview(b"") if scratch is None else scratch
         self._files = {int(Source.FILE): _File(file)}
         if sidecar:
             try:
@@ -64,43 +67,63 @@ class FrameReader:
     async def read(self, table: FrameTable, first: int, last: int, silence: memoryview) -> list[memoryview]:
         """Return the payload of each row from ``first`` up to, not including, ``last``; ``silence`` for silent rows.
 
-        Bytes in the page cache are taken at once; for others a thread waits.
+        Bytes in the page cache are taken at once; for others a thread waits. The payloads hold until the next read of
+        any reader with the same scratch memory: pass them on before anything else is awaited.
 
         Raises:
             StorageError: The file cannot be read, or is shorter than when it was prepared.
         """
-        chunks = [(span, await self._bytes(span)) for span in spans(table, first, last)]
-        if len(chunks) == 1:
-            span, view = chunks[0]
-            return _cut(table, first, last, span, view, silence)
+        wanted = spans(table, first, last)
+        if len(wanted) == 1:
+            [span] = wanted
+            view = self._at_once(span) or await self._bytes(span)
+            return _cut(table, first, last, view, -span.start, silence)
+        chunks = [(span, await self._bytes(span)) for span in wanted]
         return [_find(chunks, table, row, silence) for row in range(first, last)]
 
     def close(self) -> None:
         """Let go of the files; harmless when done twice."""
         self._files.clear()
 
+    def _at_once(self, span: Span) -> memoryview | None:
+        """Return the bytes in the scratch memory, if they fit and all of them are in the page cache."""
+        view = self._scratch[: span.length]
+        if len(view) < span.length or _cached(self._files[span.source], view, span.start) < span.length:
+            return None
+        return view
+
     async def _bytes(self, span: Span) -> memoryview:
-        buffer = bytearray(span.length)
+        view = memoryview(bytearray(span.length))
         file = self._files[span.source]
-        try:
-            got = os.preadv(file.fileno, [buffer], span.start, _NOWAIT) if _NOWAIT else 0
-        except OSError as error:
-            if error.errno not in _WOULD_WAIT:
-                raise StorageError(f"cannot read the segment: {error.strerror}") from error
-            got = 0
+        got = _cached(file, view, span.start)
         if got < span.length:
-            rest = memoryview(buffer)[got:]
-            await asyncio.get_running_loop().run_in_executor(self._pool, _read_all, file, rest, span.start + got)
-        return memoryview(buffer)
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(self._pool, _read_all, file, view[got:], span.start + got)
+        return view
 
 
-def _cut(
-    table: FrameTable, first: int, last: int, span: Span, view: memoryview, silence: memoryview
+def _cached(file: _File, view: memoryview, position: int) -> int:
+    """Fill ``view`` from ``position`` as far as the bytes are in the page cache; return how many there were.
+
+    Raises:
+        StorageError: The disk failed.
+    """
+    if not _NOWAIT:
+        return 0
+    try:
+        return os.preadv(file.fileno, [view], position, _NOWAIT)
+    except OSError as error:
+        if error.errno in _WOULD_WAIT:
+            return 0
+        raise StorageError(f"cannot read the segment: {error.strerror}") from error
+
+
+def _cut(  # noqa: PLR0917 - hot: called with positions
+    table: FrameTable, first: int, last: int, view: memoryview, shift: int, silence: memoryview
 ) -> list[memoryview]:
     """Return the payloads where one read brought them all, the usual case."""
-    start = span.start
     return [
-        silence if flag & _SOURCE == _SILENCE else view[position - start : position - start + size]
+        silence if flag & _SOURCE == _SILENCE else view[position + shift : position + shift + size]
         for flag, position, size in zip(
             table.flags[first:last], table.position[first:last], table.size[first:last], strict=True
         )
