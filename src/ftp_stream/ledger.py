@@ -38,10 +38,9 @@ class Ledger:
         self._completed: list[tuple[str, Cursor]] = []
         self._unsaved: dict[str, frozenset[FileId]] = {}  # stream -> delivered, and that is not on disk yet
         self._urgent = asyncio.Event()
-        self._changed: dict[str, Callable[[], None]] = {}
 
-    async def open(self, camera: str, streams: Iterable[str], changed: Callable[[], None]) -> None:
-        """Load what is known of a camera; ``changed`` is called when a delivery of it is on disk.
+    async def open(self, camera: str, streams: Iterable[str]) -> None:
+        """Load what is known of a camera.
 
         Opened again with other streams, those that were known stay as they are here, which is never behind the disk.
         """
@@ -51,7 +50,6 @@ class Ledger:
         known = {name: state for name, state in known.items() if name in names}
         self._cameras[camera] = replace(fresh, streams={**fresh.streams, **known})
         self._homes.update(dict.fromkeys(names, camera))
-        self._changed[camera] = changed
 
     def state(self, camera: str) -> CameraState:
         """Return what is known of a camera; its streams have nothing in hand here."""
@@ -120,7 +118,6 @@ class Ledger:
         known = state.delivered.get(stream, frozenset())
         self._unsaved[stream] = self.unsaved(stream) - {file}
         self._cameras[camera] = replace(state, delivered={**state.delivered, stream: known | {file}})
-        self._changed[camera]()
 
     async def meet(self, camera: str, inbox: str, files: Iterable[FileFact]) -> None:
         """Recognise an inbox, before anything of it is decided.

@@ -165,7 +165,7 @@ class Service:
         self._board.add_camera(settings.name, str(settings.watch_dir))
         running = self._cameras[settings.name] = _Running(camera, spool)
         names = [_stream_name(settings, destination) for destination in settings.destinations]
-        await self._ledger.open(settings.name, names, camera.wake)
+        await self._ledger.open(settings.name, names)
         for destination in settings.destinations:
             self._start_stream(running, settings, destination)
         running.task = asyncio.create_task(self._supervised(settings.name, camera.run))
@@ -178,7 +178,7 @@ class Service:
         for name, (stream, _task) in list(running.streams.items()):
             if wanted.get(name) != stream.settings:
                 await self._end_streams(running, [name])
-        await self._ledger.open(settings.name, wanted, running.camera.wake)
+        await self._ledger.open(settings.name, wanted)
         for destination in settings.destinations:
             if _stream_name(settings, destination) not in running.streams:
                 self._start_stream(running, settings, destination)
