@@ -188,7 +188,7 @@ def test_positions_outside_the_files() -> None:
     table(mixed, file_size=10, sidecar_size=20)
     refuse("outside the file", mixed, file_size=9, sidecar_size=20)
     refuse("outside the prepared frames", mixed, sidecar_size=19)
-    refuse("audio frame lies outside the file", GOOD, sound([0, 1, 2]), file_size=20)
+    refuse("audio frames lies outside the file", GOOD, sound([0, 1, 2]), file_size=20)
 
 
 def test_sizes_out_of_bounds() -> None:

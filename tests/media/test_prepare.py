@@ -355,6 +355,28 @@ def test_cut_files_are_refused_as_such(tmp_path: Path, name: str, keep: float) -
     refuse(path, "more bytes|is missing", truncated=True)
 
 
+@pytest.mark.parametrize("missing", [1, 10, 16])
+def test_a_last_frame_that_lacks_some_bytes_is_left_out(tmp_path: Path, missing: int) -> None:
+    """Too little is missing to say that the file was cut: some writers claim so much too much."""
+    path = make(tmp_path / "a.mp4", Clip(audio=""), **INDEX_FIRST)
+    packets = demux(path)
+    path.write_bytes(path.read_bytes()[:-missing])
+    prepared = prepare_file(path)
+    assert prepared.frames(audio=False) == [packet.payload for packet in packets[:-1]]
+    assert "1 pictures are cut off" in prepared.notes
+    assert f"claims {missing} bytes more" in prepared.notes
+
+
+def test_a_stream_that_appears_on_the_way_is_no_matter(tmp_path: Path) -> None:
+    """A transport stream whose table of programmes changes."""
+    silent = make(tmp_path / "silent.ts", Clip(audio="", seconds=3, gop=25)).read_bytes()
+    heard = make(tmp_path / "heard.ts", Clip(seconds=1), output_ts_offset="3").read_bytes()
+    path = tmp_path / "x.ts"
+    path.write_bytes(silent * 40 + heard)
+    prepared = prepare_file(path)
+    assert len(prepared.rows(audio=False)) == 40 * 75 + 25
+
+
 @pytest.mark.parametrize("content", [b"\0", b"hello world" * 100, b"\xff\xd8\xff\xe0" + bytes(5000), bytes(100_000)])
 def test_what_is_no_video_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "x.mp4"

@@ -131,16 +131,16 @@ def _check_places(track: Columns, name: str, file_size: int, sidecar_size: int) 
     smallest, largest = min(track.size), max(track.size)
     if smallest < 1 or largest > MAX_FRAME_BYTES:
         size = smallest if smallest < 1 else largest
-        raise SegmentRefused(f"a {name} frame of {size} bytes, only 1 to {MAX_FRAME_BYTES} can be sent")
+        raise SegmentRefused(f"one of its {name} frames has {size} bytes, only 1 to {MAX_FRAME_BYTES} can be sent")
     if min(track.position) < 0:
-        raise SegmentRefused(f"a {name} frame lies before the beginning of the file")
+        raise SegmentRefused(f"one of its {name} frames lies before the beginning of the file")
     ends = list(map(add, track.position, track.size))
     for chosen, limit, where in (
         (track.flags.translate(_IS_FILE), file_size, "the file"),
         (track.flags.translate(_IS_SIDECAR), sidecar_size, "the prepared frames"),
     ):
         if 1 in chosen and max(compress(ends, chosen)) > limit:
-            raise SegmentRefused(f"a {name} frame lies outside {where}")
+            raise SegmentRefused(f"one of its {name} frames lies outside {where}")
 
 
 def _check_times(dts_us: array[int], name: str) -> None:

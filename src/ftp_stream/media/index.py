@@ -8,7 +8,7 @@ packets finds nothing more, and costs ten times as much.
 from __future__ import annotations
 
 import os
-from itertools import repeat
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Final
 
 from ftp_stream.core.frames import MAX_ROWS
@@ -51,7 +51,10 @@ def take_all(fileno: int, video: VideoTrack, audio: AudioTrack | None, first: Se
         return False
     if not video.by_reference or (audio and not audio.by_reference):
         return False
-    if any(flags & _DISCARD for *_, flags in pictures) or not _begins_at_keys(fileno, video, pictures):
+    end = max(position + size for position, size, *_ in chain(pictures, sounds))
+    if end > os.fstat(fileno).st_size or any(flags & _DISCARD for *_, flags in pictures):
+        return False
+    if not _begins_at_keys(fileno, video, pictures):
         return False
     flags = _fill(video.frames, pictures, video.stream)
     video.frames.flags = bytearray(flags.translate(_ROW_FLAGS))

@@ -159,6 +159,8 @@ def _walk(container: InputContainer, fileno: int, proof: int, video: VideoTrack,
         for packet in chain(first, packets):
             if packet.size:  # the last packet of each track is empty
                 take[packet.stream_index](packet)
+    except IndexError:
+        return ""  # all was read: PyAV 18 stumbles at the end over a stream that appeared on the way (MPEG-TS)
     except av.error.FFmpegError as error:
         return f"reading stopped before its end: {_words(error)}"
     return ""
@@ -268,6 +270,8 @@ def _note_oddities(container: InputContainer, video: VideoTrack, dts: list[int],
         notes.append(f"its edit list hides {video.hidden} pictures: RTMP cannot, they are shown")
     if video.repeated:
         notes.append(f"{video.repeated} pictures of overlapping fragments are left out")
+    if video.cut:
+        notes.append(f"{video.cut} pictures are cut off and left out")
     if video.damaged:
         notes.append(f"{video.damaged} pictures are damaged")
     factor, slack = _ABSURD_LENGTH

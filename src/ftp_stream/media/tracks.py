@@ -73,6 +73,7 @@ class VideoTrack:
         self.hidden = 0  # pictures that an edit list hides
         self.repeated = 0  # pictures of fragments that overlap what came before, left out
         self.damaged = 0  # pictures that lost bytes on their way
+        self.cut = 0  # pictures of which the file holds only a part, left out
         self._places = places
         self._extradata = stream.codec_context.extradata or b""
         # The configuration record that came with the container, b"" where none did
@@ -90,7 +91,7 @@ class VideoTrack:
         """
         if not self.frames.flags:
             self.begin(packet)
-        if packet.is_discard and self._is_repeated(packet):
+        if (packet.is_corrupt and self._is_cut()) or (packet.is_discard and self._is_repeated(packet)):
             return
         place = self._place
         key = packet.is_keyframe
@@ -126,6 +127,12 @@ class VideoTrack:
             self._annexb = True
             self._place = self._place_converted
 
+    def _is_cut(self) -> bool:
+        """Count a damaged picture; say whether it is only a part, whose lengths would lead a server astray."""
+        self.damaged += self._annexb
+        self.cut += not self._annexb
+        return not self._annexb
+
     def _is_repeated(self, packet: Packet[VideoStream]) -> bool:
         """Count a picture that FFmpeg would not show; say whether its time has come before."""
         last = self.frames.dts[-1] if self.frames.dts else None
@@ -135,7 +142,6 @@ class VideoTrack:
         return repeated
 
     def _place_converted(self, packet: Packet[VideoStream]) -> Place:
-        self.damaged += packet.is_corrupt
         return self._places.store(nal.length_prefixed(bytes(packet)))
 
     def _place_key(self, packet: Packet[VideoStream]) -> Callable[[Packet[VideoStream]], Place]:
@@ -182,7 +188,7 @@ class AudioTrack:
         """
         if not self._begun:
             self.begin(packet)
-        if self.problem or packet.is_discard:
+        if self.problem or packet.is_discard or (packet.is_corrupt and not self._adts):
             return
         if self._skip:
             self._skip -= 1
