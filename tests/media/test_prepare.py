@@ -368,13 +368,18 @@ def test_a_last_frame_that_lacks_some_bytes_is_left_out(tmp_path: Path, missing:
 
 
 def test_a_stream_that_appears_on_the_way_is_no_matter(tmp_path: Path) -> None:
-    """A transport stream whose table of programmes changes."""
-    silent = make(tmp_path / "silent.ts", Clip(audio="", seconds=3, gop=25)).read_bytes()
-    heard = make(tmp_path / "heard.ts", Clip(seconds=1), output_ts_offset="3").read_bytes()
+    """A transport stream whose table of programmes changes, further on than FFmpeg looks when it opens a file."""
+    silent = Clip(audio="")
+    one, two, three = (
+        make(tmp_path / f"{at}.ts", clip, output_ts_offset=str(at)).read_bytes()
+        for at, clip in enumerate((silent, Clip(), silent))
+    )
+    padding = (b"\x47\x1f\xff\x10" + bytes(184)) * 30_000
     path = tmp_path / "x.ts"
-    path.write_bytes(silent * 40 + heard)
-    prepared = prepare_file(path)
-    assert len(prepared.rows(audio=False)) == 40 * 75 + 25
+    path.write_bytes(one + padding + two + padding + three)
+    with av.open(str(path)) as container:
+        assert len(container.streams) == 1
+    assert len(prepare_file(path).rows(audio=False)) == 75
 
 
 @pytest.mark.parametrize("content", [b"\0", b"hello world" * 100, b"\xff\xd8\xff\xe0" + bytes(5000), bytes(100_000)])
