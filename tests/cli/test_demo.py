@@ -26,10 +26,15 @@ def test_a_run_over_five_seams_is_perfect_and_leaves_nothing(
 ) -> None:
     """With files of two seconds instead of five, to save time."""
     monkeypatch.setattr(import_module("ftp_stream.cli.demo"), "_SEGMENT", 2)
-    said = command("demo", "--seconds", "20")
+    picture = demo_place / "inbox" / "demo.svg"
+    said = command("demo", "--seconds", "20", "--picture", str(picture))
     assert said.status == 0, said.out + said.err
     for part in ("1 publish", "All of it holds", "none missing, none repeated, none out of order", "confirmed (pong)"):
         assert part in said.out
+    drawn = picture.read_text()
+    assert "All&#160;of&#160;it&#160;holds" in drawn
+    assert "playing" in drawn
+    assert "url(http" not in drawn
     assert list(demo_place.iterdir()) == [demo_place / "inbox"]
 
 

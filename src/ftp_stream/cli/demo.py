@@ -1,6 +1,8 @@
 """`ftp-stream demo`: a made camera, the service and its own receiver, live in the terminal."""
 
 import asyncio
+import io
+import re
 import signal
 import sys
 import tempfile
@@ -11,7 +13,7 @@ from typing import Annotated
 
 import typer
 from pydantic import SecretStr
-from rich.console import Group
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
@@ -30,6 +32,7 @@ __all__ = ["demo"]
 _CAMERA = "demo"
 _NAMES = ("--name-pattern", "%H_%M_%S.mp4")
 _SEGMENT = 5  # seconds in each file
+_PICTURE_WIDTH = 96  # characters, of the SVG
 _EVERY = 0.5  # seconds between two pictures
 _GOODBYE = 5.0  # seconds for the made camera to close its last file
 
@@ -37,17 +40,28 @@ _GOODBYE = 5.0  # seconds for the made camera to close its last file
 def demo(
     *,
     seconds: Annotated[float | None, typer.Option(min=1, help="End by itself after this time.")] = None,
+    picture: Annotated[Path | None, typer.Option(help="Write what was shown to this SVG file.", dir_okay=False)] = None,
 ) -> None:
     """See it work with a made camera and the built-in receiver. Needs nothing else and ends with a verdict."""
     with tempfile.TemporaryDirectory(prefix="ftp-stream-demo-") as directory:
         place = Path(directory)
         with (place / "log").open("w", encoding="utf-8") as log:
             logs.configure(log_format="console", stream=log)
-            verdict = asyncio.run(_Demo(place).run(seconds))
+            run = _Demo(place)
+            verdict = asyncio.run(run.run(seconds))
         out.print(verdict)
+        if picture:
+            picture.write_text(_svg(run.shown, verdict), encoding="utf-8")
         if not verdict.good:
             complain("What the service said:\n" + _last_lines(place / "log"))
     raise typer.Exit(OK if verdict.good else FAULT)
+
+
+def _svg(*parts: RenderableType) -> str:
+    """Return what was shown as a picture that fetches nothing from anywhere, not even a font."""
+    console = Console(record=True, width=_PICTURE_WIDTH, file=io.StringIO(), force_terminal=True, highlight=False)
+    console.print(*parts, sep="\n")
+    return re.sub(r"@font-face \{.*?\}\s*", "", console.export_svg(title="make demo"), flags=re.DOTALL)
 
 
 def _last_lines(path: Path, most: int = 20) -> str:
@@ -64,6 +78,7 @@ class _Demo:
         self._screen = Screen()
         self._status: Status | None = None
         self._over = asyncio.Event()
+        self.shown: RenderableType = ""  # last, while it was running
 
     async def run(self, seconds: float | None) -> Verdict:
         """Run until the time is over or Ctrl-C; return the verdict."""
@@ -93,7 +108,8 @@ class _Demo:
         timer = asyncio.get_running_loop().call_later(seconds, self._over.set) if seconds else None
         with Live(console=out, auto_refresh=False) as live:
             while not self._over.is_set():
-                live.update(self._picture(receiver), refresh=True)
+                self.shown = self._picture(receiver)
+                live.update(self.shown, refresh=True)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(_EVERY):
                         await self._over.wait()

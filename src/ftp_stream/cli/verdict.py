@@ -102,7 +102,7 @@ def _frames(track: str, recorded: Sequence[bytes], audit: StreamAudit) -> Point:
     wrong = [f"{count} {words}" for words, count in _wrong(found).items() if count]
     told = f"{found.matched:,} as recorded, "
     told += ", ".join(wrong) if wrong else "none missing, none repeated, none out of order"
-    told += f"; {found.pending:,} more were recorded and not sent yet" if found.pending else ""
+    told += f"; {found.pending:,} not sent yet" if found.pending else ""
     return Point(found.in_order and found.matched > 0, f"{track} frames", told)
 
 
