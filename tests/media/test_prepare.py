@@ -423,6 +423,13 @@ def test_words_in_a_file_may_be_in_any_alphabet(tmp_path: Path) -> None:
     assert prepare_file(path).notes == ""
 
 
+def test_a_size_that_no_picture_has_is_not_told(tmp_path: Path) -> None:
+    path = make(tmp_path / "a.mp4", Clip(audio=""))
+    path.write_bytes(path.read_bytes().replace(struct.pack(">HH", 64, 48), struct.pack(">HH", 65_000, 48)))
+    found = prepare_file(path).found
+    assert (found.width, found.height) == (0, 48)
+
+
 def test_tracks_of_different_clocks_begin_together(tmp_path: Path) -> None:
     """The camera's uptime in one track and zero in the other."""
     source, path = make(tmp_path / "source.mkv", Clip()), tmp_path / "apart.mkv"

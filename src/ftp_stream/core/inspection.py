@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ftp_stream.model import AudioConfig, FrameTable
 
 __all__ = [
+    "MAX_SIDE",
     "PREFIX_BYTES",
     "Inspection",
     "Prepared",
@@ -42,7 +43,7 @@ _VIDEO_ROW, _AUDIO_ROW = 33, 25  # bytes of a row: flags and four, or three, col
 _MAX_RECORD: Final = 64 * 1024  # bytes; some encoders put their whole command line into it
 _MAX_WORDS: Final = 500  # characters
 _MAX_NOTES: Final = 32
-_MAX_SIDE: Final = 16_384  # pixels
+MAX_SIDE: Final = 16_384  # pixels
 _MAX_RATE: Final = 1000.0  # pictures a second
 _DAMAGED: Final = "the inspection gave a damaged report"
 
@@ -235,8 +236,8 @@ def _video_config(told: Mapping[str, Any]) -> VideoConfig:
     return VideoConfig(
         codec=VideoCodec(codec),
         record=record,
-        width=_number(told, "width", _MAX_SIDE),
-        height=_number(told, "height", _MAX_SIDE),
+        width=_number(told, "width", MAX_SIDE),
+        height=_number(told, "height", MAX_SIDE),
         frame_rate=min(float(rate), _MAX_RATE),
     )
 

@@ -20,7 +20,7 @@ import av
 import av.error
 
 from ftp_stream.core.frames import Columns
-from ftp_stream.core.inspection import Inspection
+from ftp_stream.core.inspection import MAX_SIDE, Inspection
 from ftp_stream.errors import SegmentRefused
 from ftp_stream.media import index, times
 from ftp_stream.media.places import Places
@@ -80,8 +80,8 @@ def prepare(fileno: int, sidecar: BinaryIO) -> Inspection:
             whole=structure.whole is True,
             codec=video.codec,
             record=video.record(),
-            width=context.width,
-            height=context.height,
+            width=_side(context.width),
+            height=_side(context.height),
             frame_rate=_frame_rate(video.stream.average_rate, dts),
             audio_record=audio.config.record if audio and audio.config and audio_columns else b"",
             video=_video_columns(video, dts, shown),
@@ -247,6 +247,11 @@ def _audio_columns(audio: AudioTrack, start_us: int, end_us: int, notes: list[st
 
 
 # --- what a technician may want to know -------------------------------------------------------------------------------
+
+
+def _side(pixels: int) -> int:
+    """Return the side of a picture, 0 where the container tells nonsense: what decoders see stands in the record."""
+    return pixels if 0 < pixels <= MAX_SIDE else 0
 
 
 def _frame_rate(declared: Fraction | None, dts: list[int]) -> float:
