@@ -22,6 +22,7 @@ FILE, SIDECAR = int(Source.FILE), int(Source.SIDECAR)
 class Packet:
     payload: bytes
     pos: int | None
+    stream_index: int = 0
 
     def __bytes__(self) -> bytes:
         return self.payload

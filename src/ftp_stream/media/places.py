@@ -29,7 +29,7 @@ class Places:
         """Take the open camera file and the open, empty sidecar."""
         self._fileno = fileno
         self._sidecar = sidecar
-        self._lead = 0  # how far behind the packet's position the last frame was found
+        self._leads: dict[int, int] = {}  # stream -> how far behind the packet's position its last frame was found
         self._block = -1  # position of the last packet: laced frames share it
         self._behind = 0  # where the last frame ended
         self.sidecar_size = 0
@@ -40,9 +40,11 @@ class Places:
         position = packet.pos
         if position is not None:
             size = len(payload)
-            at = self._behind if position == self._block else position + self._lead
+            stream = packet.stream_index
+            at = self._behind if position == self._block else position + self._leads.get(stream, 0)
             if os.pread(self._fileno, size, at) != payload:
                 at = self._search(payload, position)
+                self._leads[stream] = max(0, at - position)
             if at >= 0:
                 self._block, self._behind = position, at + size
                 return _FILE, at, size
@@ -65,7 +67,6 @@ class Places:
         at = nearby.find(payload[:_HEAD])
         while at >= 0:
             if nearby.startswith(payload, at):
-                self._lead = at
                 return position + at
             at = nearby.find(payload[:_HEAD], at + 1)
         return -1
