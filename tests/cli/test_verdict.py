@@ -85,7 +85,10 @@ def test_a_second_publish_is_a_fault() -> None:
 @pytest.mark.parametrize(("seams", "good"), [(0, False), (SEAMS_WANTED - 1, False), (SEAMS_WANTED, True)])
 def test_few_seams_prove_nothing(seams: int, *, good: bool) -> None:
     stream = StreamStatus("demo/receiver", "x", seams=seams)
-    assert judge(RECORDED, seen(FRAMES, FRAMES), stream).good is good
+    verdict = judge(RECORDED, seen(FRAMES, FRAMES), stream)
+    assert verdict.good is good
+    assert verdict.short is not good
+    assert not judge(RECORDED, seen(FRAMES[1:], FRAMES), stream).short
 
 
 @pytest.mark.parametrize("step", [0, -40])

@@ -19,6 +19,7 @@ from ftp_stream.view import duration
 __all__ = ["SEAMS_WANTED", "Point", "Verdict", "frames_of", "judge"]
 
 SEAMS_WANTED = 5
+_SEAMS = "seams"
 _SILENCE = frozenset(map(payload_hash, SILENT_FRAMES.values()))
 _FRAMES_DEADLINE = 60.0  # seconds to read all that was recorded
 
@@ -44,6 +45,11 @@ class Verdict:
         """Whether all of it holds."""
         return all(point.good for point in self.points)
 
+    @property
+    def short(self) -> bool:
+        """Whether nothing is wrong but that the run was too short to prove much."""
+        return [point.name for point in self.points if not point.good] == [_SEAMS]
+
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield a line for each point."""
         table = Table.grid(padding=(0, 2, 0, 0))
@@ -53,8 +59,11 @@ class Verdict:
         yield ""
         yield table
         yield from (Text(note, "dim") for note in self.notes)
-        words = "All of it holds." if self.good else "Not all of it holds."
-        yield Text(words, "bold green" if self.good else "bold red")
+        if self.short:
+            yield Text("Too short to prove it: let it run for 40 s.", "bold yellow")
+        else:
+            words = "All of it holds." if self.good else "Not all of it holds."
+            yield Text(words, "bold green" if self.good else "bold red")
 
 
 async def frames_of(files: Sequence[Path]) -> dict[str, list[bytes]]:
