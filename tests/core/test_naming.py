@@ -49,7 +49,7 @@ def test_a_files_name_says_when_it_was_recorded(path: str, time: str) -> None:
 
 
 def test_no_files_have_no_dates() -> None:
-    assert date([]) == DatedFiles(paths=[], times=[], written=[], also=(), patterns={}, warnings=())
+    assert date([]) == DatedFiles(paths=[], times=[], written=[], also=(), patterns={}, changes_at=None, warnings=())
 
 
 def test_a_directory_with_one_foreign_name_counts_by_times_of_writing() -> None:
@@ -246,7 +246,9 @@ def test_a_cursor_is_dated_by_the_rule_of_its_directory() -> None:
 def test_a_time_of_writing_from_the_future_counts_as_the_latest_of_the_others() -> None:
     wall = at("10:35")
     files = [fact("a.mp4", "10:31"), fact("b.mp4", "2036-01-01 00:00"), fact("c.mp4", wall + SKEW)]
-    assert date(files, wall=wall).times == [at("10:31"), wall + SKEW, wall + SKEW]
+    dated = date(files, wall=wall)
+    assert dated.times == [at("10:31"), wall + SKEW, wall + SKEW]
+    assert dated.changes_at == at("2036-01-01 00:00") - SKEW
     assert date(files).times == [file.mtime for file in files]
 
 

@@ -75,9 +75,8 @@ class Gates:
         """Return why a file may still be under write, in words; "" where nothing says so."""
         file = self._line.files[index]
         changed = file.id.mtime_ns / 1e9
-        if changed > self._believable:  # this machine's clock was wrong: the time says nothing of the file's age
-            self.wakes.append(changed - self._settings.max_clock_skew)
-        elif self._wall < changed + self._settings.min_file_age:
+        # A time from the future was written under a wrong clock of this machine and says nothing of the file's age.
+        if changed <= self._believable and self._wall < changed + self._settings.min_file_age:
             self.wakes.append(changed + self._settings.min_file_age)
             return self._words.young(changed)
         mark = self._marks.get(file.path)

@@ -101,6 +101,7 @@ class DatedFiles:
     written: Sequence[float]  # when each was written last, or what stands in for what cannot be believed
     also: tuple[OrderKey, ...]  # the keys of the further segments that were asked for, in their order
     patterns: Mapping[str, str]  # directory -> the pattern that holds for it, "" where times of writing count
+    changes_at: float | None  # wall time at which one more time of writing is believed; None without such
     warnings: tuple[str, ...]
 
     @property
@@ -135,7 +136,7 @@ def date_files(
     """
     facts = [*files, *also]
     paths = [fact.path for fact in facts]
-    written = _believed([fact.id.mtime_ns / 1e9 for fact in facts], wall, max_clock_skew)
+    written, believed_at = _believed([fact.id.mtime_ns / 1e9 for fact in facts], wall, max_clock_skew)
     readings, patterns, mixed = _read_all(paths, len(files), timezone)
     usual = learn_offset(_samples(readings, written, timezone), max_clock_skew)
     count = len(files)
@@ -148,18 +149,23 @@ def date_files(
         written=written[:count],
         also=tuple(OrderKey(at, natural_key(path)) for at, path in zip(times[count:], paths[count:], strict=True)),
         patterns={directory: pattern.name if pattern else "" for directory, pattern in patterns.items()},
+        changes_at=believed_at,
         warnings=(*mixed, *_disbelief([facts[index] for index in disbelieved], timezone)),
     )
 
 
-def _believed(written: list[float], wall: float | None, skew: float) -> list[float]:
-    """Return times of writing; one from the future counts as the latest of the others, unless all are from there."""
+def _believed(written: list[float], wall: float | None, skew: float) -> tuple[list[float], float | None]:
+    """Return times of writing; one from the future counts as the latest of the others, unless all are from there.
+
+    Also return the wall time at which the next of them is from the future no more.
+    """
     if wall is None or not written or max(written) <= wall + skew:
-        return written
+        return written, None
+    changes_at = min(moment for moment in written if moment > wall + skew) - skew
     latest = max((moment for moment in written if moment <= wall + skew), default=None)
     if latest is None:  # then it is this machine's clock that is behind
-        return written
-    return [moment if moment <= wall + skew else latest for moment in written]
+        return written, changes_at
+    return [moment if moment <= wall + skew else latest for moment in written], changes_at
 
 
 def _read_all(

@@ -191,6 +191,9 @@ class _Turn:
 
     def _doubtful(self, index: int) -> Verdict:
         """Judge a file that was passed because its inspection failed: only what turns out good is merely late."""
+        written = self._gates.may_be_written(index)
+        if written:
+            return self._verdict(index, VerdictKind.YOUNG, Action.NONE, written)
         verdict = self._gates.refused(index)
         if verdict is None:
             self._again.append(index)
@@ -217,8 +220,8 @@ class _Turn:
     # --- time -------------------------------------------------------------------------------------------------------
 
     def _wake_at(self) -> float | None:
-        moments = [*self._gates.wakes, *([self._late_until] if self._late_until is not None else [])]
-        return min((moment for moment in moments if moment > self._wall), default=None)
+        moments = [*self._gates.wakes, self._late_until, self._line.changes_at]
+        return min((moment for moment in moments if moment is not None and moment > self._wall), default=None)
 
     def _warnings(self) -> list[str]:
         if not self._stepping:

@@ -72,6 +72,7 @@ class Line:
     known: Sequence[Known]
     cursors: Mapping[str, OrderKey]  # stream -> the key of its cursor's segment, as it is dated today
     places: Mapping[str, int]  # stream -> the index of its cursor's segment, where it is still there
+    changes_at: float | None  # wall time at which dates change by time alone
     warnings: tuple[str, ...]
 
 
@@ -109,6 +110,7 @@ def line_up(segments: Sequence[FileFact], state: CameraState, wall: float, setti
         known=[known[index] for _, _, index in rows],
         cursors=_cursor_keys(cursors, today, wall + settings.max_clock_skew),
         places={name: places[cursor.file] for name, cursor in cursors.items() if cursor.file in places},
+        changes_at=dated.changes_at,
         warnings=dated.warnings,
     )
 
@@ -143,8 +145,9 @@ class Track:
 
     def takes(self, index: int, known: Known) -> bool:
         """Tell whether this file, as far as its place goes, is still to be taken by this stream."""
-        reached = index >= self.start or index == self.resume
-        return reached and self.name not in known.delivered and self.name not in known.holders
+        if index < self.start and index != self.resume:
+            return False
+        return self.name not in known.delivered and self.name not in known.closing and self.name not in known.holders
 
 
 def lay_track(name: str, stream: StreamState, line: Line) -> Track:
