@@ -61,6 +61,14 @@ def test_what_lay_there_before_the_first_service_is_set_aside(command: Command, 
     assert "set aside" in verdict_of(command("plan").out, old)
 
 
+def test_another_inbox_than_the_one_met_is_new_too(command: Command, place: Path) -> None:
+    old = recorded(place / "inbox", 60)
+    recorded(place / "inbox", 3)
+    with Journal(place / "state" / "journal.db") as journal:
+        journal.meet("camera", [], time.time(), inbox="/elsewhere")
+    assert "set aside" in verdict_of(command("plan").out, old)
+
+
 def test_what_the_journal_knows_counts(command: Command, place: Path) -> None:
     bad = recorded(place / "inbox", 4)
     recorded(place / "inbox", 3)

@@ -172,6 +172,16 @@ def test_another_inbox_is_met_anew(journal: Journal) -> None:
     assert journal.state(camera, []).before == {old.id, new.id}
 
 
+def test_it_can_be_asked_whether_an_inbox_was_met(journal: Journal) -> None:
+    camera, inbox = name(), os.fsdecode(b"/caf\xe9")
+    assert not journal.has_met(camera, inbox=inbox)
+    journal.fail(camera, fact(), "the camera is known, its inbox is not", WALL)
+    assert not journal.has_met(camera, inbox=inbox)
+    journal.meet(camera, [], WALL, inbox=inbox)
+    assert journal.has_met(camera, inbox=inbox)
+    assert not journal.has_met(camera, inbox="/other")
+
+
 def test_attempts_are_counted_per_version_of_a_file(journal: Journal) -> None:
     camera, file = name(), fact()
     changed = FileFact(file.path, replace(file.id, size=file.id.size + 1))

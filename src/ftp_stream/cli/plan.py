@@ -9,9 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from ftp_stream.cli.common import load_settings, out
-from ftp_stream.config import CameraSettings, Settings
+from ftp_stream.config import CameraSettings
 from ftp_stream.core.plan import decide
-from ftp_stream.model import Action, FileFact, Plan, Verdict, VerdictKind
+from ftp_stream.model import Action, Plan, Verdict, VerdictKind
 from ftp_stream.shell import statusfile
 from ftp_stream.shell.journal import Journal
 from ftp_stream.shell.spool import Spool
@@ -37,24 +37,19 @@ def plan() -> None:
     running = statusfile.read(settings.state_dir, time.time()).status
     with Journal(settings.state_dir / "journal.db", read_only=True) as journal:
         for camera in settings.cameras:
-            _show(camera, *_decide(settings, camera, journal))
+            _show(camera, *_decide(camera, journal))
     if running:
         out.print(Text("A service runs; what it has in hand stands here as if it had not begun it.", "dim"))
 
 
-def _decide(settings: Settings, camera: CameraSettings, journal: Journal) -> tuple[Plan, tuple[str, ...]]:
+def _decide(camera: CameraSettings, journal: Journal) -> tuple[Plan, tuple[str, ...]]:
     """Return the decision and what is wrong with the inbox."""
     with Spool(camera.watch_dir, camera.archive_dir) as spool:
         scan = spool.scan()
     state = journal.state(camera.name, [f"{camera.name}/{each.name}" for each in camera.destinations])
-    if not _has_met(settings, scan.files):
+    if not journal.has_met(camera.name, inbox=str(camera.watch_dir)):  # what lies there now lay there first
         state = replace(state, before=frozenset(file.id for file in scan.files))
     return decide(scan.files, state, time.time(), camera.plan), scan.problems
-
-
-def _has_met(settings: Settings, files: list[FileFact]) -> bool:
-    """Return whether a service has been here before: without a journal, what lies there now lay there first."""
-    return not files or (settings.state_dir / "journal.db").exists()
 
 
 def _show(camera: CameraSettings, decision: Plan, problems: tuple[str, ...]) -> None:

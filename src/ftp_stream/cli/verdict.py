@@ -96,7 +96,7 @@ def judge(recorded: Mapping[str, Sequence[bytes]], audit: StreamAudit | None, st
     points = [
         Point(publishes == 1, "publish", "one, from the first frame to the last" if publishes == 1 else f"{publishes}"),
         Point(
-            seams >= SEAMS_WANTED, "seams", f"{seams} files joined to the one before, at least {SEAMS_WANTED} asked for"
+            seams >= SEAMS_WANTED, _SEAMS, f"{seams} files joined to the one before, at least {SEAMS_WANTED} asked for"
         ),
         *(_frames(track, recorded[track], audit) for track in ("video", "audio")),
         _times(audit),

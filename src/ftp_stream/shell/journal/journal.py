@@ -67,7 +67,7 @@ class Journal:
 
         Args:
             path: Its file; no other service may use the directory.
-            read_only: Look on beside a running service; only `state` and `history` may be called.
+            read_only: Look on beside a running service; only `state`, `has_met` and `history` may be called.
 
         Raises:
             StorageError: It cannot be used, another service has it, or it is of a newer version.
@@ -159,6 +159,12 @@ class Journal:
                 (file_row(identity, file) for file in files),
             )
             return True
+
+    def has_met(self, camera: str, *, inbox: str = "") -> bool:
+        """Return whether `meet` has met this inbox."""
+        with self._transaction() as database:
+            row = database.execute("SELECT inbox FROM camera WHERE name = ?", (camera,)).fetchone()
+        return row is not None and row[0] == printable(inbox)
 
     def recognise(self, camera: str, files: Iterable[FileFact]) -> bool:
         """Know the files again whose file system has got another device number, as a reboot may give it.
