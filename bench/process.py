@@ -72,12 +72,12 @@ def memory(pid: int) -> Memory:
     return Memory(values["Rss:"], values["Pss:"])
 
 
-def tree_memory(pid: int) -> Memory:
-    """Resident memory of a process and its descendants."""
-    total = memory(pid)
+def children_memory(pid: int) -> tuple[int, Memory]:
+    """How many living descendants a process has, and their resident memory."""
+    found = []
     for child in descendants(pid):
         try:
-            total += memory(child)
-        except OSError:
-            continue
-    return total
+            found.append(memory(child))
+        except (OSError, KeyError):
+            continue  # ended meanwhile
+    return len(found), sum(found, Memory(0.0, 0.0))

@@ -158,13 +158,14 @@ def _ours(streams: int, schedule: Schedule, seconds: float, cores: set[int] | No
             watch = Watch(cores, contender.pid if cores else None)  # a core of its own has nobody else of ours
             readings = _readings(contender, seconds)
             others = _others(watch)
-            memory = asdict(process.tree_memory(contender.pid))
+            memory = _memory(contender)
             feeder.stop()
         finally:
             contender.stop()
         trace = at.server.trace()
         return (
-            {"streams": streams, "memory_mb": memory, "server_cpu_s": trace.cpu, "problems": _problems(contender)}
+            memory
+            | {"streams": streams, "server_cpu_s": trace.cpu, "problems": _problems(contender)}
             | _usage(readings, trace)
             | seams(trace, at.footage)
             | first_bytes(trace, feeder)
@@ -172,6 +173,12 @@ def _ours(streams: int, schedule: Schedule, seconds: float, cores: set[int] | No
             | late(trace)
             | others
         )
+
+
+def _memory(contender: Service) -> Figures:
+    count, children = process.children_memory(contender.pid)
+    main = process.memory(contender.pid)
+    return {"main_mb": asdict(main), "children_mb": asdict(children), "children": count}
 
 
 def _readings(contender: Service, seconds: float) -> list[Reading]:
@@ -223,10 +230,14 @@ def _usage(readings: list[Reading], trace: seen.Trace) -> Figures:
 
 
 def memory_slope(figures: Figures, scale: Scale) -> Figures | None:
-    """MB per further stream, from the runs with few and with many streams; None unless both were made."""
+    """MB per further stream, from the runs with few and with many streams; None unless both were made.
+
+    The main process alone: the children that prepare are two at most, however many streams there are, and with few
+    streams the second may never be needed.
+    """
     if not {"waiting", "service"} <= figures.keys():
         return None
-    few, many = figures["waiting"]["memory_mb"], figures["service"]["memory_mb"]
+    few, many = figures["waiting"]["main_mb"], figures["service"]["main_mb"]
     return {f"{name}_mb": (many[name] - few[name]) / (scale.streams - scale.few) for name in ("rss", "pss")}
 
 
