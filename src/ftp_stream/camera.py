@@ -119,12 +119,13 @@ class Camera:
         if not self._met:
             await self._ledger.meet(self.settings.name, str(self._spool.root), scan.files)
             self._met = True
+        decided_for = {supply: supply.releases for supply in self.supplies.values()}
         plan = await self._decide(scan.files)
         self._late_since = plan.late_since
         await self._carry_out(plan)
         self._forget_segments(scan.files)
         self._prepare(plan)
-        await self._offer(plan)
+        await self._offer(plan, decided_for)
         heads = {name: supply.head for name, supply in self.supplies.items()}
         self._report.turned(plan, heads, scan.problems)
         await self._tidy(scan)
@@ -235,29 +236,35 @@ class Camera:
             self._preparer.discard(self._prepared.pop(gone))
         self._unproven &= present
 
-    async def _offer(self, plan: Plan) -> None:
-        """Give each stream that asks the segment that is decided for it, once it is prepared."""
+    async def _offer(self, plan: Plan, decided_for: Mapping[Supply, int]) -> None:
+        """Give each stream that asks the segment that is decided for it, once it is prepared.
+
+        A stream that has let go of what it had since the decision gets nothing of it: it would miss what it had.
+        """
         for name, supply in list(self.supplies.items()):
             supply.newest = plan.newest
             file = plan.play.get(name)
             supply.waiting = max(0, _waiting(plan, supply) - supply.wants)
             if file is None or not supply.wants or file.id not in self._prepared:
                 continue
-            await self._offer_one(supply, file, plan)
+            hand = await self._open_hand(supply, file, plan)
+            if hand is None:  # gone, or another file by now: the next scan tells
+                self.wake()
+            elif supply.wants and decided_for.get(supply) == supply.releases:
+                supply.offer(hand)
+            else:
+                hand.reader.close()
 
-    async def _offer_one(self, supply: Supply, file: FileFact, plan: Plan) -> None:
+    async def _open_hand(self, supply: Supply, file: FileFact, plan: Plan) -> Hand | None:
+        """Open a segment from the first GOP that its stream has not confirmed; ``None`` where the file is gone."""
         segment = self._prepared[file.id]
         reader = await self._in_thread(self._open, segment, file)
-        if reader is None:  # gone, or another file by now: the next scan tells
-            self.wake()
-            return
+        if reader is None:
+            return None
         cursor = self._ledger.cursor(supply.stream)
         resumes = cursor is not None and cursor.file == file.id and not cursor.complete
         gop = min(cursor.gop, len(segment.table.gops) - 1) if cursor and resumes else 0
-        if not supply.wants:  # stopped while the file was opened
-            reader.close()
-            return
-        supply.offer(Hand(segment, plan.keys[file.id], gop, reader))
+        return Hand(segment, plan.keys[file.id], gop, reader)
 
     def _open(self, segment: PreparedSegment, file: FileFact) -> FrameReader | None:
         descriptor = self._spool.open(file)

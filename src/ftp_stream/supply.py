@@ -63,6 +63,7 @@ class Supply:
     held: Hand | None = None  # the last segment that was confirmed: its last key frame can be held
     counters: Counters = field(default_factory=Counters)
     wants: bool = False  # it takes a segment now
+    releases: int = 0  # how often everything in hand was let go: what was decided before then is void
     wake_taker: Callable[[], None] = lambda: None  # called when a segment was offered
 
     @property
@@ -108,6 +109,7 @@ class Supply:
     def let_go(self) -> None:
         """Let go of everything in hand: the next decision offers it again from the first unconfirmed GOP."""
         self.wants = False
+        self.releases += 1
         hands, self.hands = self.hands, []
         for hand in hands:
             hand.reader.close()
