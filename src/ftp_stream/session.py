@@ -124,21 +124,32 @@ class Session:
         """
         turn = self._loop.time()
         while await self._turn(self._loop.time()):
-            turn = max(turn + TURN, self._loop.time())
+            now = self._loop.time()
+            if now >= turn:  # a turn before its time, woken by an event, leaves the beat as it is
+                turn = max(turn + TURN, now)
             await self._sleep_until(turn)
         await self._drain()
+
+    def take_confirmations(self) -> None:
+        """Take note of all that the server has confirmed; to be called once more after the connection's end."""
+        marks, confirmed = self._marks, self._protocol.confirmed
+        while marks and marks[0].number <= confirmed:
+            mark = marks.popleft()
+            self._supply.counters.frames_confirmed += mark.frames
+            if mark.hand and self._supply.confirmed(mark.hand, mark.gop):
+                self._report.done(mark.hand)
 
     async def _turn(self, now: float) -> bool:
         """Send what is due; say whether the session goes on."""
         if self._connection.fault:
             raise self._connection.fault
-        self._take_confirmations()
+        self.take_confirmations()
         if self._stopping:
             await self._finish_gop()
             return False
         while await self._send_some(now):
             await self._connection.writable()
-            self._take_confirmations()
+            self.take_confirmations()
         self._connection.flush()
         return self._playing is not None or not self._renewal_due()
 
@@ -296,14 +307,6 @@ class Session:
 
     # --- confirmation and end ---------------------------------------------------------------------------------------
 
-    def _take_confirmations(self) -> None:
-        marks, confirmed = self._marks, self._protocol.confirmed
-        while marks and marks[0].number <= confirmed:
-            mark = marks.popleft()
-            self._supply.counters.frames_confirmed += mark.frames
-            if mark.hand and self._supply.confirmed(mark.hand, mark.gop):
-                self._report.done(mark.hand)
-
     async def _finish_gop(self) -> None:
         """Send the GOP in hand to its end at once, as far as the server takes it: a whole GOP is not sent again."""
         playing = self._playing
@@ -327,7 +330,7 @@ class Session:
         while self._marks and self._loop.time() < deadline and not self._connection.fault:
             await asyncio.sleep(0.02)
             self._connection.measure()
-            self._take_confirmations()
+            self.take_confirmations()
 
     async def _sleep_until(self, moment: float) -> None:
         pause = self._pause = self._loop.create_future()

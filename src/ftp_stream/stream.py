@@ -150,6 +150,7 @@ class Stream:
         finally:
             self._audio = session.audio or self._audio
             await connection.close(clean=clean)
+            session.take_confirmations()  # also those that came with the goodbye, or just before a fault
 
     def _has_flowed(self) -> bool:
         since = self._flowing_since

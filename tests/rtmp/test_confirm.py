@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from ftp_stream.errors import LocalProtocolError
 from ftp_stream.rtmp.confirm import (
+    ACK_PATIENCE,
     KERNEL_LIMIT,
     PING_TRIAL,
     PONG_TIMEOUT,
@@ -317,6 +318,32 @@ def test_the_answer_to_the_last_command_confirms_all() -> None:
     publish.marks(7)
     publish.confirmations.finished()
     assert publish.confirmations.confirmed == 7
+
+
+def test_an_end_that_a_server_took_without_ever_a_word_confirms_all() -> None:
+    publish = Publish()
+    publish.marks(1)
+    publish.confirmations.delivered()
+    assert publish.confirmations.confirmed == 1
+
+
+def test_an_end_without_a_word_confirms_nothing_of_a_server_that_used_to_answer() -> None:
+    publish = Publish()
+    publish.marks(3)
+    publish.confirmations.pong(2, publish.now)
+    publish.confirmations.delivered()
+    assert publish.confirmations.confirmed == 2
+
+
+@pytest.mark.parametrize(("short", "confirmed"), [(0, 3), (1, 0)])
+def test_an_end_confirms_the_rest_at_a_server_that_has_kept_up_with_its_acknowledgements(
+    short: int, confirmed: int
+) -> None:
+    publish = Publish()
+    publish.marks(3)
+    publish.confirmations.acknowledged(1_500_000 - ACK_PATIENCE * WINDOW - short, publish.sent, publish.now)
+    publish.confirmations.delivered()
+    assert publish.confirmations.confirmed == confirmed
 
 
 @pytest.mark.parametrize(("number", "offset"), [(5, 2_500_000), (4, 2_500_000), (6, 2_499_999)])

@@ -23,12 +23,14 @@ from ftp_stream.core.aac import SILENT_FRAMES
 from ftp_stream.model import PlanSettings
 from ftp_stream.rtmp.audit import Comparison, StreamAudit, compare, payload_hash
 from ftp_stream.service import Service
+from ftp_stream.shell.journal import Journal
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable
+    from collections.abc import AsyncIterator, Callable, Hashable, Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from ftp_stream.core.status import Status
+    from ftp_stream.core.status import Fault, Status, StreamStatus
+    from ftp_stream.model import CameraState, Cursor
 
 START = 1_767_225_600.0  # 2026-01-01 00:00:00 UTC: when the reel's first picture was taken
 FILLERS = frozenset(payload_hash(frame) for frame in SILENT_FRAMES.values())
@@ -54,6 +56,51 @@ def make_reel(directory: Path, count: int, *, seconds: float = 2.0, options: Ite
     files = tuple(sorted(directory.iterdir()))
     assert len(files) == count
     return Reel(files)
+
+
+@dataclass(frozen=True, slots=True)
+class Footage:
+    """The frames of some files as FFmpeg demuxes them, and where each of their GOPs begins among them."""
+
+    frames: Mapping[str, tuple[Hashable, ...]]  # "video", "audio" -> what identifies each frame
+    gops: Mapping[str, tuple[tuple[int, int], ...]]  # file -> places of its GOPs' first picture and sound, then its end
+
+    @classmethod
+    def of(cls, files: Iterable[Path], identify: Callable[[bytes], Hashable] = payload_hash) -> Footage:
+        """Demux files, in their order."""
+        frames: dict[str, list[Hashable]] = {"video": [], "audio": []}
+        gops = {path.name: tuple(_walk(path, frames, identify)) for path in files}
+        return cls({kind: tuple(each) for kind, each in frames.items()}, gops)
+
+    def place(self, cursor: Cursor | None) -> tuple[int, int]:
+        """Return the places of the first picture and the first sound that are not confirmed."""
+        return (0, 0) if cursor is None else self.gops[cursor.path][cursor.gop]
+
+
+def _walk(
+    path: Path, frames: dict[str, list[Hashable]], identify: Callable[[bytes], Hashable]
+) -> Iterator[tuple[int, int]]:
+    """Add the frames of a file in the order in which they are sent; yield where its GOPs begin and where it ends."""
+    start: tuple[int, int] | None = _ends(frames)  # the first GOP has also the sounds before its picture
+    for kind, key, payload in _sent(path):
+        if key:
+            yield start or _ends(frames)
+            start = None
+        frames[kind].append(identify(payload))
+    yield _ends(frames)
+
+
+def _sent(path: Path) -> list[tuple[str, bool, bytes]]:
+    """Return kind, whether it is a key picture, and payload of a file's frames, in the order in which they are sent."""
+    with av.open(str(path)) as container:
+        packets = [packet for packet in container.demux(video=0, audio=0) if packet.size]
+        packets.sort(key=lambda packet: (packet.dts * packet.time_base, packet.stream.type == "audio"))
+        keys = [packet.stream.type == "video" and packet.is_keyframe for packet in packets]
+        return [(packet.stream.type, key, bytes(packet)) for packet, key in zip(packets, keys, strict=True)]
+
+
+def _ends(frames: Mapping[str, list[Hashable]]) -> tuple[int, int]:
+    return len(frames["video"]), len(frames["audio"])
 
 
 def _hashes(path: Path, kind: str) -> list[bytes]:
@@ -109,6 +156,26 @@ class World:
         """Bring a last, empty-handed file, so that the one before it is no longer the newest."""
         last = reel.files[-1]
         (self.inbox / f"{last.stem[:-6]}235959{last.suffix}").write_bytes(b"being written")
+
+    @property
+    def stream(self) -> StreamStatus:
+        """The first stream, as the last status showed it."""
+        return self.statuses[-1].cameras[0].streams[0]
+
+    @property
+    def faults(self) -> list[Fault]:
+        """The faults of the first stream, each once, as far as the statuses of every second show them."""
+        found = [status.cameras[0].streams[0].fault for status in self.statuses if status.cameras]
+        return list({fault.at: fault for fault in found if fault}.values())
+
+    def remembered(self) -> CameraState:
+        """Return what the journal has on the disk now."""
+        with Journal(self.state / "journal.db", read_only=True) as journal:
+            return journal.state("gate", [f"gate/{name}" for name in self.urls])
+
+    def cursor(self) -> Cursor | None:
+        """Return how far the first stream is confirmed, by the journal."""
+        return self.remembered().streams[f"gate/{next(iter(self.urls))}"].cursor
 
     def files(self) -> list[str]:
         """Return what lies in the inbox."""

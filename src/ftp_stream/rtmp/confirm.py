@@ -181,6 +181,17 @@ class Confirmations:
         """Learn that the server has answered our last command, behind everything: all marks are confirmed."""
         self._confirm_number(self._last.number)
 
+    def delivered(self) -> None:
+        """Learn, at the end in good order, that the peer's TCP has everything and the server has said nothing to it.
+
+        A server that answers pings has then not read it. From others no better word will ever come: where they
+        acknowledge, the last part of a window is never acknowledged; but a whole window and more is a server that has
+        stopped reading.
+        """
+        behind = self._last.offset - self._meter.offset if self._meter.count else 0
+        if not self._ponged and behind <= ACK_PATIENCE * self.window:
+            self._confirm_number(self._last.number)
+
     def check(self, now: float) -> None:
         """Judge anew what confirmation rests on, and confirm what it bears."""
         self.rung = self._judge(now)

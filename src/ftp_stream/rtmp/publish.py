@@ -137,6 +137,10 @@ class PublishProtocol:
         """End the publish in good order; the server may answer (Unpublished), and need not."""
         self._talk.close()
 
+    def delivered(self) -> None:
+        """Tell, after :meth:`close` was not answered in time, that the peer's TCP has acknowledged everything."""
+        self._confirmations.delivered()
+
     @property
     def confirmed(self) -> int:
         """The highest confirmed mark, 0 for none."""

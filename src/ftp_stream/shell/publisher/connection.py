@@ -248,6 +248,7 @@ class Connection(asyncio.Protocol):
         if self._fault is None:
             self.measure()
             if self._outflow.unsent() == 0:  # the server has all and will read it: no reset, which could overtake it
+                self.protocol.delivered()
                 self._settle(_BY_US)
                 (self._transport or self._tcp).close()
 
