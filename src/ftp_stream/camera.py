@@ -157,7 +157,7 @@ class Camera:
 
     def _stream_state(self, known: Mapping[str, StreamState], name: str) -> StreamState:
         supply = self.supplies[name]
-        return replace(known[name], head=supply.head, in_hand=supply.in_hand | self._ledger.unsaved(name))
+        return replace(known[name], head=supply.head, in_hand=supply.in_hand, closing=self._ledger.unsaved(name))
 
     # --- verdicts ---------------------------------------------------------------------------------------------------
 

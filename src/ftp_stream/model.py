@@ -146,6 +146,7 @@ class StreamState:
     cursor: Cursor | None  # None before its first segment
     head: OrderKey | None = None  # the last segment this stream has in hand (taken, perhaps not confirmed yet)
     in_hand: frozenset[FileId] = frozenset()  # every segment it has in hand
+    closing: frozenset[FileId] = frozenset()  # confirmed wholly, and that is not on disk yet
 
 
 @dataclass(frozen=True, slots=True)

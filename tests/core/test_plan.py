@@ -217,6 +217,19 @@ def test_a_stream_resumes_the_segment_that_it_had_begun() -> None:
     assert taken(judge(files, camera(stream(files[1], gop=2)))) == "10:31.mp4"
 
 
+@pytest.mark.parametrize("closing", [1, 2])
+def test_it_resumes_while_the_journal_does_not_know_yet_that_the_ones_before_are_delivered(closing: int) -> None:
+    """They stay, and the segment that was begun is taken up again: nothing of it was confirmed as late."""
+    files = minutes("10:30", "10:34")
+    known = replace(stream(files[closing], gop=0), closing=frozenset(file.id for file in files[:closing]))
+    plan = judge(files, camera(known))
+    assert taken(plan) == files[closing].path
+    for file in files[:closing]:
+        verdict = verdict_on(plan, file)
+        assert (verdict.kind, verdict.action) == (VerdictKind.SENDING, Action.NONE)
+    assert not plan.step_back
+
+
 def test_it_resumes_though_the_segment_is_the_newest_by_now() -> None:
     """It was whole when it was begun, and has not changed since."""
     (file,) = minutes("10:30", "10:30")

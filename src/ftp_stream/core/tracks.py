@@ -46,10 +46,12 @@ def known_files(state: CameraState) -> dict[FileId, Known]:
             of(file).delivered |= {name}
         for file in stream.in_hand:
             of(file).holders += (name,)
+        for file in stream.closing - delivered:
+            of(file).closing += (name,)
         cursor = stream.cursor
         if cursor:
             of(cursor.file).begun = True
-            if cursor.complete and cursor.file not in delivered | stream.in_hand:
+            if cursor.complete and cursor.file not in delivered | stream.in_hand | stream.closing:
                 of(cursor.file).closing += (name,)
     for file, attempts in state.attempts.items():
         of(file).attempts = attempts
@@ -176,4 +178,5 @@ def _floors(name: str, stream: StreamState, line: Line) -> Iterable[OrderKey]:
 
 def _came_late(name: str, known: Known) -> bool:
     """Tell whether a stream has passed a file without having met it."""
-    return not (name in known.delivered or name in known.holders or known.begun or known.attempts)
+    met = name in known.delivered or name in known.closing or name in known.holders
+    return not (met or known.begun or known.attempts)
