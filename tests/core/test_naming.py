@@ -144,6 +144,13 @@ def test_the_hour_that_comes_twice_is_settled_by_the_time_of_writing() -> None:
     assert date([fact("20261025_023000.mp4", second + 61)]).times == [second]
 
 
+def test_the_usual_offset_counts_when_the_hour_that_comes_twice_is_settled() -> None:
+    """This camera's names are two hours behind their writing."""
+    first = at("2026-10-25 02:30")
+    before = [fact(f"20261025_00{minute}00.mp4", first - HOUR / 2 + minute * 60 + 61) for minute in range(10, 20)]
+    assert date([*before, fact("20261025_023000.mp4", first + 2 * HOUR + 61)]).times[-1] == first
+
+
 def test_a_whole_autumn_night_is_in_order() -> None:
     """Two hours of it have names that begin with 02."""
     begin = at("2026-10-25 01:55")
@@ -249,6 +256,7 @@ def test_a_time_of_writing_from_the_future_counts_as_the_latest_of_the_others() 
     dated = date(files, wall=wall)
     assert dated.times == [at("10:31"), wall + SKEW, wall + SKEW]
     assert dated.changes_at == at("2036-01-01 00:00") - SKEW
+    assert date([*files, fact("d.mp4", "2037-01-01 00:00")], wall=wall).changes_at == dated.changes_at
     assert date(files).times == [file.mtime for file in files]
 
 

@@ -4,14 +4,17 @@ import pytest
 from tests.support.decisions import ONE, SETTINGS, TWO, camera, judge, key, kinds, minute, minutes, stream, verdict_on
 from tests.support.inbox import at, fact
 
+from ftp_stream.core.naming import natural_key
 from ftp_stream.core.plan import decide, is_segment_name
 from ftp_stream.errors import ConfigError
 from ftp_stream.model import (
     Action,
     Attempts,
     CameraState,
+    Cursor,
     FileFact,
     NewestPolicy,
+    OrderKey,
     Plan,
     StreamState,
     Verdict,
@@ -377,6 +380,53 @@ def test_without_a_longest_lag_five_minutes_count() -> None:
     assert judge(RESET[:2], state, wall="11:05:00", settings=never).step_back == {ONE}
 
 
+def test_a_new_stream_is_not_led_astray_by_a_file_of_before_the_step() -> None:
+    """To it nothing is late; but what came after a file that is years ahead is not too far behind it."""
+    last = fact("20260205_103200.mp4", "10:33")
+    state = camera(late_since=at("10:41"))
+    plan = judge([last, *RESET[:3]], state, wall="10:45:59")
+    assert {kinds(plan)[file.path] for file in RESET[:3]} == {VerdictKind.EXPIRED}
+    assert (deleted(plan), plan.play, plan.late_since) == ([], {}, at("10:41"))
+    plan = judge([last, *RESET[:3]], state, wall="10:46")
+    assert (deleted(plan), taken(plan), plan.step_back) == ([], last.path, frozenset())
+    state = camera(stream(last, complete=True), delivered=[last], late_since=at("10:41"))
+    assert judge(RESET[:3], state, wall="10:47").step_back == {ONE}
+
+
+def test_without_a_longest_lag_a_new_stream_keeps_nobody_from_stepping_back() -> None:
+    """For it, all are in order; the old stream shows that the newest is not written any more."""
+    never = replace(SETTINGS, max_lag=None)
+    last = fact("20260205_103200.mp4", "10:33")
+    old = stream(BEFORE_RESET, complete=True)
+    state = replace(camera(old, stream(), delivered=[BEFORE_RESET]), late_since=at("10:41"))
+    early = judge([last, *RESET[:3]], state, wall="10:45:59", settings=never)
+    assert early.play == {TWO: RESET[0]}
+    assert kinds(early)[last.path] is VerdictKind.NEWEST
+    plan = judge([last, *RESET[:3]], state, wall="10:46", settings=never)
+    assert plan.play == {ONE: last, TWO: RESET[0]}
+
+
+def test_a_stream_that_meets_the_files_in_order_does_not_take_the_newest() -> None:
+    """Though for another stream the clock stepped back."""
+    state = replace(camera(stream(BEFORE_RESET, complete=True), stream()), late_since=at("10:41"))
+    state = replace(state, delivered={ONE: frozenset([BEFORE_RESET.id])})
+    plan = judge(RESET[:2], state, wall="10:50")
+    assert plan.step_back == {ONE}
+    assert plan.play == {TWO: RESET[0]}
+    assert kinds(plan)[RESET[1].path] is VerdictKind.NEWEST
+
+
+def test_what_is_late_for_all_goes_only_when_all_know_it() -> None:
+    """A clip that one stream passed and the other waits for proves nothing to the first."""
+    done, after = minute("10:30"), minute("10:33")
+    state = camera(stream(after, complete=True), stream(done, complete=True))
+    state = replace(state, delivered={ONE: frozenset([after.id]), TWO: frozenset([done.id])})
+    late, between = fact("10:29.mp4", "10:40"), fact("10:31.mp4", "10:41")
+    plan = judge([late, between, after], state)
+    assert plan.play == {TWO: between}
+    assert verdict_on(plan, late).action is Action.NONE
+
+
 def test_a_newer_file_ends_the_doubt() -> None:
     newer = fact("20260205_110000.mp4", "11:01")
     plan = judge([*RESET, newer], replace(THEN, late_since=at("10:50")), wall="11:02")
@@ -503,6 +553,21 @@ def test_a_time_of_writing_in_the_future_does_not_block_for_ever() -> None:
     }
 
 
+def test_a_stream_whose_segment_was_written_in_the_future_goes_on_after_it_and_not_to_it() -> None:
+    """Its key is kept as it was: dated today, it would be as late as the latest file, and all others before it."""
+    future = fact("x.mp4", "2036-01-01 00:00")
+    cursor = Cursor(OrderKey(at("10:31:30"), natural_key("x.mp4")), future.path, future.id, 3, complete=True)
+    files = [future, fact("a.mp4", "10:31"), fact("b.mp4", "10:32"), fact("c.mp4", "10:33")]
+    plan = judge(files, camera(StreamState(cursor)), wall="10:40")
+    assert taken(plan) == "b.mp4"
+    assert kinds(plan) == {
+        "a.mp4": VerdictKind.LATE,
+        "b.mp4": VerdictKind.PLAY,
+        "c.mp4": VerdictKind.WAIT,
+        "x.mp4": VerdictKind.SENDING,
+    }
+
+
 def test_a_clip_with_a_mark_of_recording_beside_it_waits() -> None:
     clip, newest, mark = fact("10:30.avi", "10:31"), fact("10:33.avi", "10:34"), fact("10:30.avi_idx", "10:30")
     plan = judge([clip, newest, mark], wall="10:40")
@@ -523,6 +588,20 @@ def test_a_file_too_far_behind_the_newest_is_skipped_and_deleted(behind: int, ex
     verdict = verdict_on(judge(files), files[0])
     assert (verdict.kind is VerdictKind.EXPIRED) is expired
     assert verdict.action is (Action.DELETE if expired else Action.NONE)
+
+
+def test_a_file_that_came_after_all_newer_ones_is_skipped_and_stays_until_one_more_comes() -> None:
+    """As a late one: a camera whose clock was reset must not lose all that it records from then on."""
+    files = [*minutes("10:41", "10:45"), fact("10:31.mp4", "10:47")]
+    plan = judge(files)
+    assert (kinds(plan)["10:31.mp4"], deleted(plan), taken(plan)) == (VerdictKind.EXPIRED, [], "10:41.mp4")
+    assert deleted(judge([*files, minute("10:46")])) == ["10:31.mp4", "10:41.mp4"]
+
+
+def test_the_newest_is_never_behind_itself() -> None:
+    (file,) = minutes("10:30", "10:30")
+    none = replace(PROVEN, max_lag=0.0)
+    assert taken(judge([file], camera(proven=frozenset([file.id])), settings=none)) == file.path
 
 
 def test_lag_is_measured_against_the_newest_file_not_against_the_clock() -> None:

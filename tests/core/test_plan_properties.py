@@ -186,7 +186,7 @@ def test_nothing_goes_that_is_not_delivered_late_expired_or_broken(case: Case) -
         assert not holders(state, file)
         delivered = any(file.id in done for done in state.delivered.values())
         newest = max(key.recorded_at for key in plan.keys.values())
-        expired = chosen.max_lag is not None and newest - recorded >= chosen.max_lag
+        expired = chosen.max_lag is not None and newest - recorded >= chosen.max_lag and newest > recorded
         broken = file.id in state.attempts and state.attempts[file.id].count >= chosen.max_retries
         newer = any(plan.keys[other.id] > plan.keys[file.id] for other in segments)
         late = newer and all(stream.cursor or stream.in_hand for stream in state.streams.values())

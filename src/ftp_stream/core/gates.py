@@ -52,9 +52,11 @@ class Gates:
         self._settings = settings
         self._words = words
         self._believable = wall + settings.max_clock_skew
-        self._watched = {track.newest for track in tracks if not track.outlived}
+        outlived = {track.newest for track in tracks if track.outlived and track.newest >= track.start}
+        self._watched = {track.newest for track in tracks} - outlived
         self._all = len(tracks)
         self._front = min((line.times[track.newest] for track in tracks if track.newest >= 0), default=0.0)
+        self._fresh = min((track.fresh for track in tracks), default=0.0)
 
     def shut(self, index: int, takers: Sequence[Track]) -> Verdict | None:
         """Return the verdict on a file that none of the streams that may still take it can take now."""
@@ -66,9 +68,11 @@ class Gates:
                 return verdict
         lag = self._settings.max_lag
         if lag is not None:
-            front = self._front if len(takers) == self._all else min(self._line.times[t.newest] for t in takers)
-            if front - self._line.times[index] >= lag:
-                return self._expired(index, front)
+            every = len(takers) == self._all
+            front = self._front if every else min(self._line.times[track.newest] for track in takers)
+            behind = front - self._line.times[index]
+            if behind > 0 and behind >= lag:
+                return self._expired(index, front, self._fresh if every else min(track.fresh for track in takers))
         return self.refused(index) if known.attempts else None
 
     def may_be_written(self, index: int) -> str:
@@ -106,7 +110,7 @@ class Gates:
         return self._waits(index, VerdictKind.RETRY, self._words.retry(attempts))
 
     def _unsettled(self, index: int, takers: Sequence[Track]) -> Verdict | None:
-        if index in self._watched and any(track.newest == index and not track.outlived for track in takers):
+        if index in self._watched and any(track.newest == index for track in takers):
             proven = self._settings.newest is NewestPolicy.PROVEN and self._line.known[index].proven
             if not proven:
                 return self._waits(index, VerdictKind.NEWEST, self._words.newest_file())
@@ -120,8 +124,10 @@ class Gates:
         self.wakes.append(last + RECORDING)
         return self._words.recording(mark.path)
 
-    def _expired(self, index: int, front: float) -> Verdict:
+    def _expired(self, index: int, front: float, fresh: float) -> Verdict:
         file, recorded = self._line.files[index], self._line.times[index]
+        if self._line.written[index] > fresh:
+            return self._waits(index, VerdictKind.EXPIRED, self._words.expired_kept(recorded, front))
         before = file.id in self._before
         action = Action.SET_ASIDE if before else Action.DELETE
         return Verdict(file, VerdictKind.EXPIRED, action, self._words.expired(recorded, front, before=before), recorded)

@@ -202,9 +202,9 @@ def _read_all(
 
 
 def _common(paths: Sequence[str], timezone: str) -> Pattern | None:
-    """Return the first pattern that reads all paths, of those that belong to no one camera."""
+    """Return the first pattern that reads all paths: a camera may write an index behind a name that it gave before."""
     for pattern in PATTERNS:
-        if pattern.general and all(_readings(timezone, pattern)[path].pattern for path in paths):
+        if all(_readings(timezone, pattern)[path].pattern for path in paths):
             return pattern
     return None
 

@@ -53,7 +53,6 @@ class Pattern:
     expression: re.Pattern[str]
     reader: Callable[[re.Match[str]], Said]  # LookupError or ValueError: digits, but no date, as the 31st of February
     in_folders: bool  # read from the whole path, not from the file's name alone
-    general: bool  # no one camera's: may stand for several ways of writing that share a directory
 
     def read(self, path: str) -> Said | None:
         """Return what a path says, ``None`` where it does not match or names no possible time."""
@@ -176,89 +175,83 @@ def _reader(groups: frozenset[str]) -> Callable[[re.Match[str]], Said]:
     return _read_plain if groups == set("YmdHMS") else _read_general
 
 
-def _camera(
-    name: str, expression: str, *, in_folders: bool = False, utc: bool = False, general: bool = False
-) -> Pattern:
+def _pattern(name: str, expression: str, *, in_folders: bool = False, utc: bool = False) -> Pattern:
     compiled = re.compile(expression, re.ASCII | re.IGNORECASE)
     reader = _read_utc if utc else _reader(frozenset(compiled.groupindex))
-    return Pattern(name, compiled, reader, in_folders, general)
-
-
-def _general(name: str, expression: str, *, in_folders: bool = False) -> Pattern:
-    return _camera(name, expression, in_folders=in_folders, general=True)
+    return Pattern(name, compiled, reader, in_folders)
 
 
 PATTERNS = (
-    _camera(
+    _pattern(
         "dahua",  # 2019-05-09/001/dav/21/21.04.49-21.05.14[M][0@0][0].mp4: start and end
         r"(?P<Y>\d{4})-(?P<m>\d{2})-(?P<d>\d{2})/\d+/dav/\d{2}(?:/.*)?/(?P<H>\d{2})\.(?P<M>\d{2})\.(?P<S>\d{2})"
         r"-\d{2}\.\d{2}\.\d{2}\[[A-Z]\]\[[^\]]*\]\[\d+\]\.\w+$",
         in_folders=True,
     ),
-    _camera("dahua nvr", rf"^.+_ch\d+_(?:main|sub|extra\d*)_{_DATE}{_TIME}_\d{{14}}\.\w+$"),
-    _camera("xvr", rf"^CH\d+[-_]{_DATE}[-_]{_TIME}[-_]\d{{6}}\.\w+$"),
-    _camera("hikvision", rf"^.+?_[^_]+_{_DATE}{_TIME}(?P<f>\d{{3}})_[A-Z_]+\.\w+$"),
-    _camera("reolink sd", rf"^Rec[MS][0-9A-F]{{2}}_(?P<summer>DST)?{_DATE}_{_TIME}_\d{{6}}_.*\.\w+$"),
-    _camera("reolink", rf"^.+_\d{{2,3}}_{_DATE}{_TIME}(?:[_-]?\d+)?\.\w+$"),
-    _camera("foscam", rf"^(?:(?:H?MD)?alarm|schedule)_{_DATE}[-_]{_TIME}\.\w+$"),
-    _camera(
+    _pattern("dahua nvr", rf"^.+_ch\d+_(?:main|sub|extra\d*)_{_DATE}{_TIME}_\d{{14}}\.\w+$"),
+    _pattern("xvr", rf"^CH\d+[-_]{_DATE}[-_]{_TIME}[-_]\d{{6}}\.\w+$"),
+    _pattern("hikvision", rf"^.+?_[^_]+_{_DATE}{_TIME}(?P<f>\d{{3}})_[A-Z_]+\.\w+$"),
+    _pattern("reolink sd", rf"^Rec[MS][0-9A-F]{{2}}_(?P<summer>DST)?{_DATE}_{_TIME}_\d{{6}}_.*\.\w+$"),
+    _pattern("reolink", rf"^.+_\d{{2,3}}_{_DATE}{_TIME}(?:[_-]?\d+)?\.\w+$"),
+    _pattern("foscam", rf"^(?:(?:H?MD)?alarm|schedule)_{_DATE}[-_]{_TIME}\.\w+$"),
+    _pattern(
         "yi",  # 2023Y07M06D13H/E201M57S03.mp4: event, minute, second, length
         r"(?P<Y>\d{4})Y(?P<m>\d{2})M(?P<d>\d{2})D(?P<H>\d{2})H/(?:E\d)?(?P<M>\d{2})M(?P<S>\d{2})S\d{2}\.\w+$",
         in_folders=True,
     ),
-    _camera(
+    _pattern(
         "xiaomi",  # 2026021408/06M45S_1771056405.mp4; whether the last number is UTC is not known
         rf"(?:^|/){_DATE}(?P<H>\d{{2}})/(?P<M>\d{{2}})M(?P<S>\d{{2}})S(?:_\d{{10}})?\.\w+$",
         in_folders=True,
     ),
-    _camera(
+    _pattern(
         "axis",  # video24-03-01_12-00-00-05_00001.mkv: fraction, then a sequence number
         r"(?<!\d)(?P<y>\d{2})-(?P<m>\d{2})-(?P<d>\d{2})_(?P<H>\d{2})-(?P<M>\d{2})-(?P<S>\d{2})-(?P<f>\d{2,3})_\d+\.\w+$",
     ),
-    _camera("blackvue", rf"^{_DATE}_{_TIME}_[NEPMIOATBRXGDLYF][FRIO][LS]?\.\w+$"),
-    _camera("viofo", rf"^(?P<Y>\d{{4}})_?(?P<m>\d{{2}})(?P<d>\d{{2}})_?{_TIME}_\d+[PE]?[FRTI]?\.\w+$"),
-    _camera(
+    _pattern("blackvue", rf"^{_DATE}_{_TIME}_[NEPMIOATBRXGDLYF][FRIO][LS]?\.\w+$"),
+    _pattern("viofo", rf"^(?P<Y>\d{{4}})_?(?P<m>\d{{2}})(?P<d>\d{{2}})_?{_TIME}_\d+[PE]?[FRTI]?\.\w+$"),
+    _pattern(
         "gopro",  # GH020073.MP4 is chapter 2 of recording 73; the first of old models is GOPR0073, loops are GHYY0073
         r"^(?:G[HX](?P<chapter>\d{2}|YY)|GOPR|GP(?P<further>\d{2}))(?P<num>\d{4})\.\w+$",
     ),
-    _camera("insta360", rf"^(?:VID|LRV)_{_DATE}_{_TIME}_\d{{2}}_\d{{3}}\.\w+$"),
-    _camera("dji", rf"^DJI_{_DATE}{_TIME}_\d{{4}}_[A-Z]\.\w+$"),
-    _camera("frigate cache", rf"^.+@{_DATE}{_TIME}(?P<zone>[+-]\d{{4}})\.\w+$"),
-    _camera(
+    _pattern("insta360", rf"^(?:VID|LRV)_{_DATE}_{_TIME}_\d{{2}}_\d{{3}}\.\w+$"),
+    _pattern("dji", rf"^DJI_{_DATE}{_TIME}_\d{{4}}_[A-Z]\.\w+$"),
+    _pattern("frigate cache", rf"^.+@{_DATE}{_TIME}(?P<zone>[+-]\d{{4}})\.\w+$"),
+    _pattern(
         "frigate",  # 2023-12-05/14/gate/31.15.mp4
         r"(?P<Y>\d{4})-(?P<m>\d{2})-(?P<d>\d{2})/(?P<H>\d{2})/[^/]*[^/\d][^/]*/(?P<M>\d{2})\.(?P<S>\d{2})\.\w+$",
         in_folders=True,
         utc=True,
     ),
-    _general("prefix, date, time", rf"^.*?_?(?<!\d){_DATE}[_-]{_TIME}\.\w+$"),
-    _general(
+    _pattern("prefix, date, time", rf"^.*?_?(?<!\d){_DATE}[_-]{_TIME}\.\w+$"),
+    _pattern(
         "iso 8601",  # 2026-01-01T10:31:00.250+01:00.mp4, 20260101T103100Z.mp4
         r"(?<!\d)(?P<Y>\d{4})-?(?P<m>\d{2})-?(?P<d>\d{2})T(?P<H>\d{2})[-_.:]?(?P<M>\d{2})(?:[-_.:]?(?P<S>\d{2}))?"
         r"(?:[.,](?P<f>\d{1,6}))?(?P<zone>Z|[+-]\d{2}(?::?\d{2})?)?\.\w+$",
     ),
-    _general(
+    _pattern(
         "date and time",  # the start, where an end follows
         rf"{_LOOSE_DATE}[T _@-]*{_LOOSE_TIME}(?P<f>\d{{3}})?(?!\d){_HALF}",
     ),
-    _general(
+    _pattern(
         "date and minute",  # with a separator: without it, it could be a counter
         rf"{_LOOSE_DATE}[T _@-]+(?P<H>\d{{1,2}})[-_.:h](?P<M>\d{{2}})(?:[-_.:](?P<S>\d{{2}}))?(?!\d){_HALF}",
     ),
-    _general(
+    _pattern(
         "date folder, time",  # 2026-02-05/10-31-00.mp4, 20260205/10/gate_103100.mp4
         rf"{_FOLDER_DATE}(?:[^/]+/)*(?:[^/]*[A-Z][_@ -])?{_LOOSE_TIME}(?!\d)[^/]*$",
         in_folders=True,
     ),
-    _general(
+    _pattern(
         "date and hour folders, minute",  # 20210512/13/07.mp4, 2026/02/05/13/07-30.mp4
         rf"{_FOLDER_DATE}(?P<H>\d{{2}})/(?P<M>\d{{2}})(?:[-_.:m]?(?P<S>\d{{2}})s?)?\.\w+$",
         in_folders=True,
     ),
-    _general(
+    _pattern(
         "date folder, minute",  # 2026-02-05/10-31.mp4
         rf"{_FOLDER_DATE}(?P<H>\d{{2}})[-_.:h](?P<M>\d{{2}})\.\w+$",
         in_folders=True,
     ),
-    _general("time", r"^(?P<H>\d{2})[-_.:h](?P<M>\d{2})(?:[-_.:m](?P<S>\d{2})s?)?\.\w+$"),
-    _general("epoch", r"(?<![\dA-Z])(?P<epoch>\d{10}(?:\d{3})?)(?![\dA-Z])"),
+    _pattern("time", r"^(?P<H>\d{2})[-_.:h](?P<M>\d{2})(?:[-_.:m](?P<S>\d{2})s?)?\.\w+$"),
+    _pattern("epoch", r"(?<![\dA-Z])(?P<epoch>\d{10}(?:\d{3})?)(?![\dA-Z])"),
 )

@@ -72,7 +72,7 @@ class _Turn:
         self._line = line
         self._before = state.before
         self._words = Words(settings, line.times[-1] if line.times else wall)
-        tracks = [lay_track(name, stream, line) for name, stream in sorted(state.streams.items())]
+        tracks = [lay_track(name, stream, line, settings.max_lag) for name, stream in sorted(state.streams.items())]
         doubtful = any(len(track.late) >= LATE_MANY for track in tracks)
         given = state.late_since
         self._late_since = (wall if given is None else min(given, wall)) if doubtful else None

@@ -141,7 +141,8 @@ class Track:
     resume: int  # the file that it has begun and takes up again
     newest: int  # the last file that it has not delivered
     news: float  # when the last of the files from ``start`` on was written; -inf without any
-    late: Sequence[int]  # files before ``start`` that came after all news: the camera's clock may have stepped back
+    fresh: float  # the same of those among them that are not too far behind the newest
+    late: Sequence[int]  # files passed or too far behind that came after all fresh ones: did the clock step back?
     idle: bool  # it has nothing in hand, and nothing lies from ``start`` on
     outlived: bool = False  # the camera's clock stepped back: its newest file is not the one that is written now
 
@@ -149,20 +150,36 @@ class Track:
         """Tell whether this file, as far as its place goes, is still to be taken by this stream."""
         if index < self.start and index != self.resume:
             return False
-        return self.name not in known.delivered and self.name not in known.closing and self.name not in known.holders
+        return self.name not in known.delivered and self.name not in known.closing
 
 
-def lay_track(name: str, stream: StreamState, line: Line) -> Track:
+def lay_track(name: str, stream: StreamState, line: Line, max_lag: float | None) -> Track:
     """Find a stream's place."""
     floor = max(_floors(name, stream, line), default=None)
     start = 0 if floor is None else bisect_right(line.keys, floor)
     resumes = stream.cursor and not stream.cursor.complete and not stream.in_hand
     resume = line.places.get(name, -1) if resumes else -1
-    news = max(line.written[start:], default=float("-inf"))
     count = len(line.files)
     newest = next((at for at in range(count - 1, -1, -1) if name not in line.known[at].delivered), -1)
-    late = [at for at in range(start) if at != resume and line.written[at] > news and _came_late(name, line.known[at])]
-    return Track(name, start, resume, newest, news, late, not stream.in_hand and newest < start and resume < 0)
+    near = start if max_lag is None or newest < start else max(start, _first_near(line.times, newest, max_lag))
+    fresh = max(line.written[near:], default=float("-inf"))
+    late = [at for at in range(near) if line.written[at] > fresh and at != resume and _came_late(name, line.known[at])]
+    return Track(
+        name=name,
+        start=start,
+        resume=resume,
+        newest=newest,
+        news=max(line.written[start:], default=float("-inf")),
+        fresh=fresh,
+        late=late,
+        idle=not stream.in_hand and newest < start and resume < 0,
+    )
+
+
+def _first_near(times: Sequence[float], newest: int, max_lag: float) -> int:
+    """Return the first file that is less than ``max_lag`` behind the newest."""
+    front = times[newest]
+    return bisect_right(times, -max_lag, hi=newest, key=lambda at: at - front)
 
 
 def _floors(name: str, stream: StreamState, line: Line) -> Iterable[OrderKey]:
@@ -177,6 +194,6 @@ def _floors(name: str, stream: StreamState, line: Line) -> Iterable[OrderKey]:
 
 
 def _came_late(name: str, known: Known) -> bool:
-    """Tell whether a stream has passed a file without having met it."""
+    """Tell whether nothing is known of a file that a stream has passed, or would pass."""
     met = name in known.delivered or name in known.closing or name in known.holders
     return not (met or known.begun or known.attempts)

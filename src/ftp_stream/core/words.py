@@ -52,8 +52,15 @@ class Words:
 
     def expired(self, recorded: float, newest: float, *, before: bool) -> str:
         """Say by how much a file is too far behind; ``newest`` is when the newest of its stream was recorded."""
+        return self._behind(recorded, newest) + (_BEFORE if before else "")
+
+    def expired_kept(self, recorded: float, newest: float) -> str:
+        """Say why a file stays that is too far behind."""
+        return f"{self._behind(recorded, newest)}; {_KEPT}"
+
+    def _behind(self, recorded: float, newest: float) -> str:
         behind = f"{newest - recorded:.0f} s behind the newest {self.clock(newest)}"
-        return f"recorded {self.clock(recorded)}, {behind}: {self._limit}{_BEFORE if before else ''}"
+        return f"recorded {self.clock(recorded)}, {behind}: {self._limit}"
 
     def late(self, recorded: float, *, before: bool) -> str:
         """Say why a file goes that was never played."""
@@ -62,10 +69,7 @@ class Words:
 
     def late_kept(self, recorded: float) -> str:
         """Say why a file stays that no stream would take."""
-        return (
-            f"{self._passed(recorded)}; kept until a newer file comes after it, which proves that the camera's clock"
-            " did not step back"
-        )
+        return f"{self._passed(recorded)}; {_KEPT}"
 
     def _passed(self, recorded: float) -> str:
         return f"recorded {self.clock(recorded)}, not later than what every stream has begun"
@@ -109,3 +113,4 @@ class Words:
 
 
 _BEFORE = "; it lay here before the service first met this inbox: set aside in _before/, not deleted"
+_KEPT = "kept until a newer file comes after it, which proves that the camera's clock did not step back"
