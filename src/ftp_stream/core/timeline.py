@@ -23,7 +23,8 @@ __all__ = ["HOLD_US", "Placed", "Timeline", "hold_table", "milliseconds"]
 HOLD_US = 1_000_000  # one repeat of a held picture; some servers drop a publisher after 3 s of silence
 _STEP_US = 1000  # the wire counts milliseconds: what must rise there must rise by one of them here
 _SLACK_US = 1000  # containers that count milliseconds round by this much
-_IS_AUDIO = bytes(flag & Row.AUDIO != 0 for flag in range(256))
+_AUDIO, _KEY = int(Row.AUDIO), int(Row.KEY)  # plain integers: flags of an enum cost a call each
+_IS_AUDIO = bytes(flag & _AUDIO != 0 for flag in range(256))
 _SILENCE = int(Row.AUDIO) | int(Source.SILENCE)
 
 
@@ -92,7 +93,7 @@ class Timeline:
 
 def hold_table(table: FrameTable) -> FrameTable:
     """Return the table that shows the last key frame of ``table`` for `HOLD_US`: the same bytes, named again."""
-    key = next(row for row in reversed(range(len(table))) if table.flags[row] & Row.KEY)
+    key = next(row for row in reversed(range(len(table))) if table.flags[row] & _KEY)
     return FrameTable(
         flags=table.flags[key : key + 1],
         dts_us=array("q", [0]),
@@ -117,7 +118,7 @@ def _find_each(table: FrameTable, rows: Iterable[int]) -> tuple[int | None, int 
     """Return the first video row and the first audio row of ``rows``, None for a track that has none."""
     video = audio = None
     for row in rows:
-        if table.flags[row] & Row.AUDIO:
+        if table.flags[row] & _AUDIO:
             audio = row if audio is None else audio
         else:
             video = row if video is None else video
