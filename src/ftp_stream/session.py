@@ -11,11 +11,12 @@ from bisect import bisect_right
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 from ftp_stream import __version__
 from ftp_stream.config import Idle
 from ftp_stream.core.aac import DEFAULT_AUDIO, silent_frame
-from ftp_stream.core.pacing import BURST_US, CUSHION_US, TURN, Pace, rate_for
+from ftp_stream.core.pacing import BURST_US, CUSHION_US, PHASES, Pace, next_turn, rate_for
 from ftp_stream.core.timeline import Placed, Timeline, hold_table, milliseconds
 from ftp_stream.model import Row, Source
 from ftp_stream.rtmp import flv
@@ -92,6 +93,7 @@ class Session:
         self._fallback = audio or DEFAULT_AUDIO
         self._report = report
         self._loop = asyncio.get_running_loop()
+        self._phase = crc32(settings.name.encode()) % PHASES
         self._stopping = False
         self._timeline = Timeline(self._fallback)
         self._silence = memoryview(b"")
@@ -122,12 +124,8 @@ class Session:
             DestinationFault: The connection failed.
             StorageError: A segment's bytes could not be read.
         """
-        turn = self._loop.time()
         while await self._turn(self._loop.time()):
-            now = self._loop.time()
-            if now >= turn:  # a turn before its time, woken by an event, leaves the beat as it is
-                turn = max(turn + TURN, now)
-            await self._sleep_until(turn)
+            await self._sleep_until(next_turn(self._loop.time(), self._phase))
         await self._drain()
 
     def take_confirmations(self) -> None:

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftp_stream.core.pacing import CUSHION_US, TURN, Pace, rate_for
+from ftp_stream.core.pacing import CUSHION_US, PHASES, TURN, Pace, next_turn, rate_for
 
 
 def test_one_second_of_media_is_due_a_second_after_the_anchor() -> None:
@@ -42,6 +42,18 @@ def test_thirty_days_of_turns_do_not_drift(start: float, turns: int) -> None:
         moment = start + turns * TURN * 86.4  # up to 30 days
         pace = pace.at_rate(moment, 1.0)
     assert abs(pace.due(moment) - (moment - start) * 1e6) <= 1
+
+
+@given(st.floats(0, 1e7), st.integers(0, PHASES - 1))
+def test_the_next_turn_comes_within_one_beat_and_never_before_now(now: float, phase: int) -> None:
+    turn = next_turn(now, phase)
+    assert now < turn <= now + TURN + 1e-6
+    assert abs((turn - phase * TURN / PHASES) / TURN - round((turn - phase * TURN / PHASES) / TURN)) < 1e-3
+
+
+def test_streams_of_one_phase_have_their_turns_at_one_moment() -> None:
+    assert {next_turn(100.0 + part / 100, 1) for part in range(5)} == {next_turn(100.0, 1)}
+    assert len({next_turn(100.0, phase) for phase in range(PHASES)}) == PHASES
 
 
 def test_no_file_waiting_means_real_time() -> None:

@@ -7,10 +7,12 @@ from the anchor, never from the answer before.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import floor
 
-__all__ = ["BURST_US", "CUSHION_US", "TURN", "Pace", "rate_for"]
+__all__ = ["BURST_US", "CUSHION_US", "PHASES", "TURN", "Pace", "next_turn", "rate_for"]
 
 TURN = 0.2  # seconds between two gatherings of due rows; wire times carry the exact instant
+PHASES = 4  # beats that the streams of one service are spread over, so that they do not all send at once
 BURST_US = 1_000_000  # the most that is sent ahead of its time when a publish starts
 CUSHION_US = 2_000_000  # a segment that is ready this long before it is needed is not hurried for
 
@@ -42,6 +44,20 @@ class Pace:
         segment finds a cushion.
         """
         return self if self.due(now) <= media_us else Pace(now, media_us, self.rate)
+
+
+def next_turn(now: float, phase: int) -> float:
+    """Return the monotonic time of a stream's next turn.
+
+    Turns fall on a common beat: streams whose turns come one behind the other find code and data still in the
+    processor's caches, and the event loop wakes once for all of them.
+
+    Args:
+        now: Monotonic time, seconds.
+        phase: Which of the `PHASES` beats the stream is on.
+    """
+    offset = phase * TURN / PHASES
+    return (floor((now - offset) / TURN) + 1) * TURN + offset
 
 
 def rate_for(*, files_waiting: int, left_us: int, catchup_rate: float) -> float:
