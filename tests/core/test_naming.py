@@ -144,7 +144,7 @@ def test_the_hour_that_comes_twice_is_settled_by_the_time_of_writing() -> None:
     assert date([fact("20261025_023000.mp4", second + 61)]).times == [second]
 
 
-def test_the_usual_offset_counts_when_the_hour_that_comes_twice_is_settled() -> None:
+def test_of_the_hour_that_comes_twice_no_instant_is_taken_that_is_later_than_usual() -> None:
     """This camera's names are two hours behind their writing."""
     first = at("2026-10-25 02:30")
     before = [fact(f"20261025_00{minute}00.mp4", first - HOUR / 2 + minute * 60 + 61) for minute in range(10, 20)]

@@ -406,6 +406,16 @@ def test_without_a_longest_lag_a_new_stream_keeps_nobody_from_stepping_back() ->
     assert plan.play == {ONE: last, TWO: RESET[0]}
 
 
+def test_a_step_of_minutes_is_a_step() -> None:
+    """The late ones are not too far behind the newest, only behind what was begun."""
+    newest, done = minute("10:33"), minute("10:32")
+    late = [fact("10:30.mp4", "10:35"), fact("10:31.mp4", "10:36")]
+    state = camera(stream(done, complete=True), delivered=[done], late_since=at("10:36"))
+    plan = judge([newest, *late], state, wall="10:40:59")
+    assert (plan.play, plan.late_since, deleted(plan)) == ({}, at("10:36"), [])
+    assert judge([newest, *late], state, wall="10:41").play == {ONE: newest}
+
+
 def test_a_stream_that_meets_the_files_in_order_does_not_take_the_newest() -> None:
     """Though for another stream the clock stepped back."""
     state = replace(camera(stream(BEFORE_RESET, complete=True), stream()), late_since=at("10:41"))
@@ -598,6 +608,12 @@ def test_a_file_that_came_after_all_newer_ones_is_skipped_and_stays_until_one_mo
     assert deleted(judge([*files, minute("10:46")])) == ["10:31.mp4", "10:41.mp4"]
 
 
+def test_files_that_were_all_written_in_one_instant_are_skipped_and_deleted() -> None:
+    """A copy, or a file system that counts in seconds."""
+    files = [fact(file.path, "10:50") for file in minutes("10:39", "10:45")]
+    assert deleted(judge(files)) == ["10:39.mp4", "10:40.mp4"]
+
+
 def test_the_newest_is_never_behind_itself() -> None:
     (file,) = minutes("10:30", "10:30")
     none = replace(PROVEN, max_lag=0.0)
@@ -712,6 +728,14 @@ def test_a_file_that_failed_and_was_passed_is_tried_to_the_end() -> None:
     assert [files[0] in plan.prepare for plan in (early, due, last)] == [False, True, False]
     assert verdict_on(last, files[0]).action is Action.QUARANTINE
     assert kinds(judge(files, passed))["10:30.mp4"] is VerdictKind.LATE
+
+
+def test_a_file_that_failed_and_was_passed_is_not_put_away_while_it_may_be_written() -> None:
+    files, _ = failing(1)
+    files[0] = fact(files[0].path, "10:39:45")
+    state = camera(stream(files[1], hand=[files[1]]), attempts={files[0].id: Attempts(3, at("10:39:50"), "odd")})
+    verdict = verdict_on(judge(files, state, wall="10:40"), files[0])
+    assert (verdict.kind, verdict.action) == (VerdictKind.YOUNG, Action.NONE)
 
 
 # --- what to prepare

@@ -200,12 +200,14 @@ def test_a_stream_whose_server_is_down_does_not_hold_back_another_through_a_step
     world.camera_ahead = -YEARS
     world.run(60)
     assert played(world) >= 68
-    assert len(world.lost()) <= 4
+    world.run(10, playing=False)
+    assert VerdictKind.EXPIRED not in world.left().values()
+    assert len(world.lost()) <= 14
     del down.confirm
     down.drop()
     world.run(30)
-    assert down.done[-1] == world.streams["a"].done[-1]
-    assert len(world.files) <= 4
+    assert set(down.done[-3:]) & set(world.streams["a"].done[-3:])
+    assert len(world.files) <= 6
 
 
 def test_after_an_outage_no_more_than_the_longest_lag_is_sent_late() -> None:

@@ -260,7 +260,7 @@ def _settle(reading: _Reading, written: float, usual: UsualOffset, timezone: str
     else:
         choices = reading.choices
     believed = [at for at in choices if at - written <= usual.latest]
-    return min(believed, key=lambda at: abs(at - written - usual.usual), default=None)
+    return min(believed, key=lambda at: abs(at - written), default=None)
 
 
 def _order_chapters(

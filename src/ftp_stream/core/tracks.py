@@ -93,23 +93,26 @@ def line_up(segments: Sequence[FileFact], state: CameraState, wall: float, setti
     table = known_files(state)
     known = [table.get(file.id, NOTHING) for file in segments] if table else [NOTHING] * len(segments)
     cursors = {name: stream.cursor for name, stream in state.streams.items() if stream.cursor}
-    present = {file.id for file, mark in zip(segments, known, strict=True) if mark.begun}
-    gone = {cursor.file: cursor.path for cursor in cursors.values() if cursor.file not in present}
+    begun = {index: segments[index].id for index, mark in enumerate(known) if mark.begun} if cursors else {}
+    gone = {cursor.file: cursor.path for cursor in cursors.values()}
+    for file in begun.values():
+        gone.pop(file, None)
     further = [FileFact(path, file) for file, path in sorted(gone.items(), key=_by_path)]
     dated = date_files(
         segments, timezone=settings.timezone, max_clock_skew=settings.max_clock_skew, wall=wall, also=further
     )
     rows = sorted(zip(dated.times, map(natural_key, dated.paths), range(len(segments)), strict=True))
+    order = [index for _, _, index in rows]
     keys = [OrderKey(at, natural) for at, natural, _ in rows]
-    places = {segments[index].id: place for place, (_, _, index) in enumerate(rows) if known[index].begun}
-    today = dict(zip((fact.id for fact in further), dated.also, strict=True))
-    today |= {file: keys[place] for file, place in places.items()}
+    places = {begun[index]: place for place, index in enumerate(order) if index in begun} if begun else {}
+    today = {file: keys[place] for file, place in places.items()}
+    today |= dict(zip((fact.id for fact in further), dated.also, strict=True))
     return Line(
-        files=[segments[index] for _, _, index in rows],
+        files=[segments[index] for index in order],
         keys=keys,
-        times=[at for at, _, _ in rows],
-        written=[dated.written[index] for _, _, index in rows],
-        known=[known[index] for _, _, index in rows],
+        times=[key.recorded_at for key in keys],
+        written=[dated.written[index] for index in order],
+        known=[known[index] for index in order] if table else known,
         cursors=_cursor_keys(cursors, today, wall + settings.max_clock_skew),
         places={name: places[cursor.file] for name, cursor in cursors.items() if cursor.file in places},
         changes_at=dated.changes_at,
