@@ -103,6 +103,15 @@ def test_an_inbox_without_rights_is_told(command: Command, monkeypatch: pytest.M
     assert f"inbox cannot be {word} by this user" in said.out
 
 
+def test_a_sticky_inbox_of_another_user_is_told(command: Command, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As /tmp is: what the FTP server's user puts there, nobody else may delete."""
+    (place / "inbox").chmod(0o1777)
+    monkeypatch.setattr("os.geteuid", lambda: 12_345)
+    said = command("check", "--offline")
+    assert said.status == 1
+    assert "sticky" in said.out
+
+
 def test_without_a_destination_it_says_what_will_happen(command: Command) -> None:
     said = command("check")
     assert said.status == 0

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import tempfile
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.cli.program import Program
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,6 +38,14 @@ def test_a_run_over_five_seams_is_perfect_and_leaves_nothing(
     assert "playing" in drawn
     assert "url(http" not in drawn
     assert list(demo_place.iterdir()) == [demo_place / "inbox"]
+
+
+def test_ctrl_c_ends_it_with_what_was_proven_so_far(tmp_path: Path) -> None:
+    with Program(tmp_path, "demo", TMPDIR=str(tmp_path)) as program:
+        program.until(lambda: len(list(tmp_path.glob("ftp-stream-demo-*/inbox/*.mp4"))) > 0, "the first file")
+        assert program.end(signal.SIGINT) == 1
+        assert "nothing arrived at the receiver" in program.said or "Too short" in program.said
+    assert not list(tmp_path.glob("ftp-stream-demo-*"))
 
 
 def test_a_run_that_is_too_short_proves_nothing(command: Command, demo_place: Path) -> None:

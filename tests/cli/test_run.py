@@ -72,6 +72,33 @@ def test_new_settings_are_taken_and_bad_ones_change_nothing(tmp_path: Path) -> N
         assert program.end() == 0
 
 
+def test_a_misspelt_setting_is_told_at_the_start(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("MAX_LAGG=77\n")
+    with Program(tmp_path, "run", **settings(tmp_path)) as program:
+        program.says('"ready"')
+        assert "did you mean MAX_LAG?" in named(program, "doubtful_setting")[0]["problem"]
+        assert program.end() == 0
+
+
+def test_a_status_that_cannot_be_written_is_told_once_and_stops_nothing(tmp_path: Path) -> None:
+    (tmp_path / "state" / "status.json").mkdir(parents=True)
+    with Program(tmp_path, "run", **settings(tmp_path)) as program:
+        program.says('"status_not_written"')
+        time.sleep(1.5)  # the next one is due after a second
+        assert program.end() == 0
+        assert len(named(program, "status_not_written")) == 1
+
+
+def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
+    """Both wait when it goes on, so that the second comes before the end in order could be through."""
+    with Program(tmp_path, "run", **settings(tmp_path)) as program:
+        program.says('"ready"')
+        for number in (signal.SIGSTOP, signal.SIGTERM, signal.SIGINT, signal.SIGCONT):
+            program.process.send_signal(number)
+        assert program.process.wait(10) in {128 + signal.SIGINT, 128 + signal.SIGTERM}
+        assert not named(program, "stopped")
+
+
 def test_a_second_service_on_one_inbox_is_refused_with_2(tmp_path: Path) -> None:
     with Program(tmp_path, "run", **settings(tmp_path)) as first:
         first.says('"ready"')

@@ -4,7 +4,7 @@ import asyncio
 import gc
 import os
 import signal
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 
 import structlog
@@ -54,7 +54,8 @@ class _Run:
                 self._log.error("cannot_go_on" if self._started else "cannot_start", problem=str(error))
                 return FAULT if self._started else CANNOT_START
             finally:
-                statusfile.remove(self._settings.state_dir)
+                with suppress(StorageError):  # a reader sees from the process's number that it is over
+                    statusfile.remove(self._settings.state_dir)
         self._log.info("stopped")
         return OK
 
