@@ -162,7 +162,7 @@ class Spool:
             f"Reason: {reason}\n"
             f"Time: {time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime(wall))}\n"
             + (f"Attempts: {attempts}\n" if attempts else "")
-            + "To have it tried again, move it back into the inbox.\n"
+            + "Keep a copy before you put it back into the inbox: once newer files were sent it is late, and deleted.\n"
         )
         return self._move("quarantine", file, lambda: below(self._open_inbox(), FAILED), note)
 
