@@ -46,7 +46,7 @@ async def test_every_segment_has_a_session_of_its_own_where_it_needs_one(
 ) -> None:
     """Also at servers that say nothing, or acknowledge whole windows only: shorter sessions come to an end."""
     key = secrets.token_hex(8)
-    wanted = files if habits is NGINX_RTMP else files[:4]
+    wanted = files if habits is NGINX_RTMP else files[:3]
     world = World(tmp_path, {}, catchup_rate=8.0, idle=Idle.OFF)
     expected = {
         kind: [payload_hash(each.payload) for path in wanted[:-1] for each in demux(path, kind) if not each.discard]

@@ -44,10 +44,10 @@ def wait_until(condition: Callable[[], object], what: str, deadline: float = DEA
         time.sleep(0.02)
 
 
-def listens(port: int) -> bool:
-    """Whether some process listens on this IPv4 port, by the kernel's own table (state 0A)."""
+def listens(port: int, pid: int) -> bool:
+    """Whether some process of this one's network listens on this IPv4 port, by the kernel's own table (state 0A)."""
     wanted = f":{port:04X}"
-    rows = (line.split() for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:])
+    rows = (line.split() for line in Path(f"/proc/{pid}/net/tcp").read_text(encoding="ascii").splitlines()[1:])
     return any(row[1].endswith(wanted) and row[3] == "0A" for row in rows)
 
 
@@ -55,6 +55,7 @@ class RealServer:
     """One server program; `directory` holds its configuration, log and recordings."""
 
     name = ""
+    host = "127.0.0.1"
     published = r""  # the log line of an accepted publish; {key} is the stream key
 
     def __init__(self, directory: Path) -> None:
@@ -74,7 +75,7 @@ class RealServer:
         raise NotImplementedError
 
     def url(self, key: str, app: str = "live") -> str:
-        return f"rtmp://127.0.0.1:{self.port}/{app}/{key}"
+        return f"rtmp://{self.host}:{self.port}/{app}/{key}"
 
     @property
     def pid(self) -> int:
@@ -94,7 +95,7 @@ class RealServer:
         assert self.process is not None
         if self.process.poll() is not None:
             raise RuntimeError(f"{self.name} ended with {self.process.returncode}:\n{self.log()[-2000:]}")
-        return listens(self.port) and self.ready()
+        return listens(self.port, self.pid) and self.ready()
 
     def ready(self) -> bool:
         """Whether it does all that it should, beyond listening."""
@@ -180,12 +181,13 @@ class NginxRtmp(RealServer):
             events {{ worker_connections 1024; }}
             rtmp {{
               server {{
-                listen 127.0.0.1:{self.port};
+                listen {self.host}:{self.port};
                 application live {{
                   live on;
                   record all;
                   record_path {self.directory}/record;
                   record_unique on;
+                  record_append on;  # two publishes in one second have one file
                 }}
                 application relay {{ live on; }}
                 application denied {{ live on; deny publish all; }}
@@ -245,7 +247,10 @@ class NodeMediaServer(RealServer):
 
 
 class FfmpegListener(RealServer):
-    """`ffmpeg -listen 1`: takes one publish of its own random key, copies it to `output` and ends with it."""
+    """`ffmpeg -listen 1`: takes one publish of its own random key, copies it to a file and ends with it.
+
+    Started again, it takes one more, into another file.
+    """
 
     name = "ffmpeg -listen"
     published = r"Input #0, flv"
@@ -253,7 +258,6 @@ class FfmpegListener(RealServer):
     def __init__(self, directory: Path, key: str) -> None:
         super().__init__(directory)
         self.key = key
-        self.output = directory / "out.flv"
 
     @staticmethod
     def missing() -> str:
@@ -274,8 +278,8 @@ class FfmpegListener(RealServer):
             "1",
             "-f",
             "flv",
-            str(self.output),
+            str(self.directory / f"out-{self.starts:03}.flv"),
         ]
 
     def recordings(self, key: str) -> list[Path]:
-        return [self.output] if key == self.key and self.output.exists() else []
+        return sorted(self.directory.glob("out-*.flv")) if key == self.key else []
