@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ftp_stream.core.spans import Span, spans
-from ftp_stream.model import FrameTable, Row, Source
+from ftp_stream.model import FrameTable, Source
 
 FILE, SIDECAR, SILENCE = int(Source.FILE), int(Source.SIDECAR), int(Source.SILENCE)
 
