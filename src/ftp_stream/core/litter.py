@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from ftp_stream.core.remember import Remembered
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from ftp_stream.model import FileFact
 
-__all__ = ["VIDEO_SUFFIXES", "ignored_because", "is_segment_name", "recording_marks"]
+__all__ = ["VIDEO_SUFFIXES", "ignored_because", "is_segment_name", "reasons_to_ignore", "recording_marks"]
 
 # What cameras upload and FFmpeg can read. Left out on purpose: .lrv (GoPro's and Insta360's small copy of a clip that
 # is there too), .raw (ACTi's own container), pictures, and .idx, .thm, .gps, which stand beside clips.
@@ -45,6 +45,11 @@ def is_segment_name(path: str, archive: str = "") -> bool:
 def ignored_because(path: str, archive: str = "") -> str:
     """Return why a file is no segment, in words; "" where it may be one."""
     return _reasons(archive)[path]
+
+
+def reasons_to_ignore(paths: Sequence[str], archive: str = "") -> list[str]:
+    """Return what `ignored_because` says of many files."""
+    return _reasons(archive).all(paths)
 
 
 @lru_cache(maxsize=8)

@@ -178,7 +178,7 @@ def _read_all(
         present: How many are present.
         timezone: The zone of local times.
     """
-    readings = list(map(_readings(timezone).__getitem__, paths))
+    readings = _readings(timezone).all(paths)
     patterns: dict[str, Pattern | None] = {}
     mixed: set[str] = set()
     for directory, pattern in {(reading.directory, reading.pattern) for reading in readings[:present]}:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from ftp_stream.core.patterns import Stamp, first_match
 from ftp_stream.core.remember import Remembered
 
-__all__ = ["Natural", "natural_key"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["Natural", "natural_key", "natural_keys"]
 
 Natural = tuple[tuple[int, int, str], ...]
 
@@ -22,6 +26,11 @@ def natural_key(path: str) -> Natural:
     No two paths have the same key: its last part is the path itself.
     """
     return _KEYS[path]
+
+
+def natural_keys(paths: Sequence[str]) -> list[Natural]:
+    """Return the keys of many paths."""
+    return _KEYS.all(paths)
 
 
 def _key(path: str) -> Natural:

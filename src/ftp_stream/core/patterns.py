@@ -67,19 +67,29 @@ class Pattern:
 
 def first_match(path: str) -> tuple[Pattern, Said] | None:
     """Return the first pattern of the table that reads a path, and what it reads."""
-    for pattern in _by_shape(path.encode("utf-8", "surrogatepass").translate(_SHAPE)):
-        said = pattern.read(path)
+    shape = path.encode("utf-8", "surrogatepass").translate(_SHAPE)
+    index = _next_of_shape(shape, 0)
+    while index < len(PATTERNS):
+        said = PATTERNS[index].read(path)
         if said is not None:
-            return pattern, said
+            return PATTERNS[index], said
+        index = _next_of_shape(shape, index + 1)
     return None
 
 
 @lru_cache(maxsize=4096)
-def _by_shape(shape: bytes) -> tuple[Pattern, ...]:
-    """Return the patterns that may read paths of a shape: trying all of them on each of 100,000 files takes seconds."""
+def _next_of_shape(shape: bytes, first: int) -> int:
+    """Return the place of the next pattern that may read paths of a shape; behind the table where there is none.
+
+    Trying one after the other on each of 100,000 files takes seconds, and their shapes are few.
+    """
     path = shape.decode("utf-8", "surrogatepass")
     name = path[path.rfind("/") + 1 :]
-    return tuple(pattern for pattern in PATTERNS if pattern.expression.search(path if pattern.in_folders else name))
+    for index in range(first, len(PATTERNS)):
+        pattern = PATTERNS[index]
+        if pattern.expression.search(path if pattern.in_folders else name):
+            return index
+    return len(PATTERNS)
 
 
 # --- reading --------------------------------------------------------------------------------------------------------

@@ -8,8 +8,13 @@ The rules, in this order; the first that holds decides:
 2. LATE: at or before what every stream has begun. Deleted once the camera has written a newer file since; if it writes
    only late ones, its clock stepped back, and they play.
 3. NEWEST: may still be written. 4. YOUNG: changed a moment ago.
-5. EXPIRED: further behind the newest than the longest lag. 6. RETRY, FAILED: its inspection failed.
+5. EXPIRED: as far behind the newest as the longest lag, or further. 6. RETRY, FAILED: its inspection failed.
 7. PLAY: the first that is left, for each stream; WAIT: the others.
+
+A newer file proves a file late, or too far behind, only if it was written after it. Else the newest itself may be what
+is wrong, recorded before the camera's clock stepped back or while it was ahead, and would outlaw all that follows:
+then nothing is deleted, and when nothing else comes for as long as the longest lag, the newest plays, being no longer
+written, and after it what was kept.
 
 No state is kept here: what a turn must hand to the next is in `Plan` and comes back in `CameraState`.
 """
@@ -22,7 +27,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from ftp_stream.core.gates import Gates
-from ftp_stream.core.litter import ignored_because, is_segment_name, recording_marks
+from ftp_stream.core.litter import is_segment_name, reasons_to_ignore, recording_marks
 from ftp_stream.core.tracks import NOTHING, lay_track, line_up
 from ftp_stream.core.words import Words
 from ftp_stream.model import Action, NewestPolicy, Plan, Verdict, VerdictKind
@@ -55,7 +60,7 @@ def decide(files: Sequence[FileFact], state: CameraState, wall: float, settings:
     Raises:
         ConfigError: The camera's time zone is unknown.
     """
-    reasons = [ignored_because(file.path, settings.archive) for file in files]
+    reasons = reasons_to_ignore([file.path for file in files], settings.archive)
     litter = [(file, reason) for file, reason in zip(files, reasons, strict=True) if reason]
     line = line_up([file for file, reason in zip(files, reasons, strict=True) if not reason], state, wall, settings)
     marks = recording_marks(file for file, _ in litter)

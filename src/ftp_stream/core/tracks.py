@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ftp_stream.core.naming import date_files
-from ftp_stream.core.natural import natural_key
+from ftp_stream.core.natural import natural_keys
 from ftp_stream.model import FileFact, OrderKey
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def line_up(segments: Sequence[FileFact], state: CameraState, wall: float, setti
     dated = date_files(
         segments, timezone=settings.timezone, max_clock_skew=settings.max_clock_skew, wall=wall, also=further
     )
-    rows = sorted(zip(dated.times, map(natural_key, dated.paths), range(len(segments)), strict=True))
+    rows = sorted(zip(dated.times, natural_keys(dated.paths), range(len(segments)), strict=True))
     order = [index for _, _, index in rows]
     keys = [OrderKey(at, natural) for at, natural, _ in rows]
     places = {begun[index]: place for place, index in enumerate(order) if index in begun} if begun else {}
