@@ -8,85 +8,23 @@ other rule; folders that name a channel or a device are not.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from ftp_stream.core.clocks import LATELY, clock_text, instants, learn_offset, nearest_day
+from ftp_stream.core.clocks import LATELY, clock_text, learn_offset, nearest_day
 from ftp_stream.core.natural import natural_key
-from ftp_stream.core.patterns import PATTERNS, Stamp, first_match
-from ftp_stream.core.remember import Remembered
+from ftp_stream.core.patterns import PATTERNS
+from ftp_stream.core.reading import Reading, directory_of, readings_in
 from ftp_stream.model import OrderKey
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ftp_stream.core.clocks import UsualOffset
-    from ftp_stream.core.patterns import Pattern, Said
+    from ftp_stream.core.patterns import Pattern
     from ftp_stream.model import FileFact
 
 __all__ = ["DatedFiles", "date_files", "directory_of", "natural_key", "shown"]
-
-
-# --- reading names --------------------------------------------------------------------------------------------------
-
-_DATED_FOLDER = re.compile(
-    r"(?:\d{4}|\d{6}|\d{8}|\d{10}|\d{4}([-_.])\d{1,2}(\1\d{1,2}([-_ T.]\d{2})?)?|\d{4}Y\d{2}M\d{2}D(\d{2}H)?)", re.ASCII
-)
-_SHORT_NUMBER = re.compile(r"\d{1,2}", re.ASCII)  # a month, a day, an hour, where it follows a dated folder
-
-
-@lru_cache(maxsize=4096)
-def directory_of(folder: str) -> str:
-    """Return the directory for which one pattern must hold: the folder with its dates and hours put as ``*``."""
-    parts: list[str] = []
-    dated = False
-    for part in folder.split("/"):
-        here = bool(_DATED_FOLDER.fullmatch(part)) or (dated and bool(_SHORT_NUMBER.fullmatch(part)))
-        dated = dated or here
-        parts.append("*" if here else part)
-    return "/".join(parts)
-
-
-class _Reading(NamedTuple):
-    """What one path says, in one zone."""
-
-    directory: str
-    pattern: Pattern | None  # None: no known one
-    at: float | None = None  # the instant, where there is exactly one
-    choices: tuple[float, ...] = ()  # the instants, earliest first, where a clock change leaves two
-    time_of_day: int | None = None
-    chapter: tuple[int, int] | None = None
-
-
-def _read(path: str, timezone: str, pattern: Pattern | None = None) -> _Reading:
-    """Read a path by the first pattern that reads it, or by the one that is wanted."""
-    directory = directory_of(path[: max(path.rfind("/"), 0)])
-    found = first_match(path) if pattern is None else (pattern, pattern.read(path))
-    if found is None or found[1] is None:
-        return _Reading(directory, None)
-    return _resolve(directory, found[0], found[1], timezone)
-
-
-@lru_cache(maxsize=32)
-def _readings(timezone: str, pattern: Pattern | None = None) -> Remembered[_Reading]:
-    """Return the memory of what paths say."""
-    return Remembered(lambda path: _read(path, timezone, pattern))
-
-
-def _resolve(directory: str, pattern: Pattern, said: Said, timezone: str) -> _Reading:
-    if not isinstance(said, Stamp):
-        choices = instants(said, timezone)
-    elif said.local is not None:
-        choices = instants(said.local, timezone)
-    else:
-        return _Reading(directory, pattern, said.instant, (), said.time_of_day, said.chapter)
-    if len(choices) == 1:
-        return _Reading(directory, pattern, choices[0])
-    if isinstance(said, Stamp) and said.summer is not None:
-        return _Reading(directory, pattern, choices[0 if said.summer else 1])
-    return _Reading(directory, pattern, None, choices)
 
 
 # --- dating files ---------------------------------------------------------------------------------------------------
@@ -170,7 +108,7 @@ def _believed(written: list[float], wall: float | None, skew: float) -> tuple[li
 
 def _read_all(
     paths: Sequence[str], present: int, timezone: str
-) -> tuple[list[_Reading], dict[str, Pattern | None], list[str]]:
+) -> tuple[list[Reading], dict[str, Pattern | None], list[str]]:
     """Read all paths, by one pattern in each directory; also return these patterns, and where there was none and why.
 
     Args:
@@ -178,7 +116,7 @@ def _read_all(
         present: How many are present.
         timezone: The zone of local times.
     """
-    readings = _readings(timezone).all(paths)
+    readings = readings_in(timezone).all(paths)
     patterns: dict[str, Pattern | None] = {}
     mixed: set[str] = set()
     for directory, pattern in {(reading.directory, reading.pattern) for reading in readings[:present]}:
@@ -204,16 +142,16 @@ def _read_all(
 def _common(paths: Sequence[str], timezone: str) -> Pattern | None:
     """Return the first pattern that reads all paths: a camera may write an index behind a name that it gave before."""
     for pattern in PATTERNS:
-        if all(_readings(timezone, pattern)[path].pattern for path in paths):
+        if all(readings_in(timezone, pattern)[path].pattern for path in paths):
             return pattern
     return None
 
 
-def _reread(reading: _Reading, path: str, pattern: Pattern | None, timezone: str) -> _Reading:
-    return _readings(timezone, pattern)[path] if pattern else _Reading(reading.directory, None)
+def _reread(reading: Reading, path: str, pattern: Pattern | None, timezone: str) -> Reading:
+    return readings_in(timezone, pattern)[path] if pattern else Reading(reading.directory, None)
 
 
-def _samples(readings: Sequence[_Reading], written: Sequence[float], timezone: str) -> list[tuple[float, float]]:
+def _samples(readings: Sequence[Reading], written: Sequence[float], timezone: str) -> list[tuple[float, float]]:
     """Return how names sit to times of writing, of files lately written; clock changes' hours tell nothing."""
     since = max(written, default=0.0) - LATELY
     samples = []
@@ -228,7 +166,7 @@ def _samples(readings: Sequence[_Reading], written: Sequence[float], timezone: s
 
 
 def _times(
-    readings: Sequence[_Reading], written: Sequence[float], usual: UsualOffset, timezone: str
+    readings: Sequence[Reading], written: Sequence[float], usual: UsualOffset, timezone: str
 ) -> tuple[list[float], list[int]]:
     """Return the time of recording of each, and the indices of those whose names are not believed."""
     said = [reading.at for reading in readings]
@@ -248,7 +186,7 @@ def _times(
     return times, disbelieved
 
 
-def _settle(reading: _Reading, written: float, usual: UsualOffset, timezone: str) -> float | None:
+def _settle(reading: Reading, written: float, usual: UsualOffset, timezone: str) -> float | None:
     """Return the time of a file whose name leaves a choice, or the time of writing of one without a time.
 
     ``None`` where all that the name may mean is later than it can be.
@@ -264,7 +202,7 @@ def _settle(reading: _Reading, written: float, usual: UsualOffset, timezone: str
 
 
 def _order_chapters(
-    times: list[float], readings: Sequence[_Reading], written: Sequence[float], paths: Sequence[str]
+    times: list[float], readings: Sequence[Reading], written: Sequence[float], paths: Sequence[str]
 ) -> None:
     """Give chapters of recordings times of writing that rise in the order of their recordings and chapters.
 
@@ -292,7 +230,7 @@ def shown(path: str) -> str:
 
 
 def _mixture(directory: str, paths: Sequence[str], timezone: str) -> str:
-    known = [path for path in paths if _readings(timezone)[path].pattern]
+    known = [path for path in paths if readings_in(timezone)[path].pattern]
     odd = min(set(paths) - set(known), default=min(paths))
     return (
         f"the names in {shown(directory) or 'the inbox'} follow no one pattern"
