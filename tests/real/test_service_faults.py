@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.real
 
-FILES = 6
+FILES = 4
+SECONDS = 4.0  # four GOPs in a file
 FREEZE = 20.0  # seconds
 NOTICED = 14.0  # seconds in which a frozen server is noticed: pongs have 10, and one GOP may be on its way
 
@@ -35,7 +36,7 @@ NOTICED = 14.0  # seconds in which a frozen server is noticed: pongs have 10, an
 @pytest.fixture(scope="module")
 def reel(tmp_path_factory: pytest.TempPathFactory) -> Reel:
     """A file more than are played."""
-    return make_reel(tmp_path_factory.mktemp("reel") / "files", FILES + 1, options=("--grain", "50"))
+    return make_reel(tmp_path_factory.mktemp("reel") / "files", FILES + 1, seconds=SECONDS, options=("--grain", "50"))
 
 
 @pytest.fixture(scope="module")
@@ -55,9 +56,16 @@ def delivered(world: World, reel: Reel) -> Callable[[], bool]:
     return lambda: world.files() == [reel.files[FILES].name]
 
 
-async def all_that_is_confirmed(service: Service, world: World, eventually: Callable) -> Cursor:
-    """Return how far the stream is confirmed, once no session lasts and the journal knows it too."""
-    await eventually(lambda: world.cursor() == service._ledger.cursor("gate/one"), "the journal to be up to date")
+def is_amid(service: Service, path: Path) -> bool:
+    """Whether some of a file is confirmed, and not yet half of it."""
+    cursor = service._ledger.cursor("gate/one")
+    return cursor is not None and (cursor.path, cursor.gop) == (path.name, 1)
+
+
+async def all_that_is_confirmed(world: World, footage: Footage, eventually: Callable) -> Cursor:
+    """Return how far the stream is confirmed, after the status showed its fault and once the journal knows it too."""
+    frames = world.stream.frames_confirmed
+    await eventually(lambda: sum(footage.place(world.cursor())) == frames, "the journal to be up to date")
     return world.cursor()
 
 
@@ -76,10 +84,10 @@ async def test_a_killed_server_costs_nothing_and_what_it_confirmed_is_not_repeat
     nginx_rtmp: RealServer, key: str, world: World, reel: Reel, footage: Footage, eventually: Callable
 ) -> None:
     async with world.running() as service:
-        await eventually(lambda: footage.place(world.cursor())[0] > 60, "more than a file to be confirmed")
+        await eventually(lambda: is_amid(service, reel.files[1]), "a part of the second file to be confirmed")
         nginx_rtmp.kill()
         await eventually(lambda: world.stream.phase is Phase.BACKOFF, "the fault")
-        confirmed = await all_that_is_confirmed(service, world, eventually)
+        confirmed = await all_that_is_confirmed(world, footage, eventually)
         nginx_rtmp.start()
         await eventually(delivered(world, reel), "all files delivered and deleted", 60)
     assert nginx_rtmp.publishes(key) == 2
@@ -92,12 +100,12 @@ async def test_a_server_frozen_for_20_s_is_noticed_and_costs_nothing(
 ) -> None:
     """Its kernel takes all that is sent meanwhile, and the handshakes of every new try."""
     async with world.running() as service:
-        await eventually(lambda: footage.place(world.cursor())[0] > 60, "more than a file to be confirmed")
+        await eventually(lambda: is_amid(service, reel.files[1]), "a part of the second file to be confirmed")
         frozen_at = time.monotonic()
         nginx_rtmp.freeze()
         await eventually(lambda: world.faults, "the fault", NOTICED)
         await asyncio.sleep(frozen_at + FREEZE - time.monotonic())
-        confirmed = await all_that_is_confirmed(service, world, eventually)
+        confirmed = await all_that_is_confirmed(world, footage, eventually)
         nginx_rtmp.thaw()
         await eventually(delivered(world, reel), "all files delivered and deleted", 60)
     assert world.faults[0].step == "confirm"

@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from ftp_stream.rtmp.audit import PublishAudit
 
 KILLS = 20
-FILES = 60  # of two seconds, four GOPs each: more than 20 lives can play
-AHEAD = 4  # files that lie in the inbox
+FILES = 20  # more than 20 lives can play
+SECONDS = 6.0  # twelve GOPs in a file: the journal stands in the middle of one mostly
+AHEAD = 2  # files that lie in the inbox before another is uploaded
 RATE = 2.0  # the fastest that the settings allow
 PLAYING = 0.75  # share of the kills that come while it publishes; the others may come in the middle of its start
 
@@ -39,7 +40,7 @@ PLAYING = 0.75  # share of the kills that come while it publishes; the others ma
 @pytest.fixture(scope="module")
 def reel(tmp_path_factory: pytest.TempPathFactory) -> Reel:
     options = ("--gop", "0.5", "--grain", "30", "--rate", "10")
-    return make_reel(tmp_path_factory.mktemp("reel") / "files", FILES, options=options)
+    return make_reel(tmp_path_factory.mktemp("reel") / "files", FILES, seconds=SECONDS, options=options)
 
 
 @pytest.fixture
