@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 import shutil
 import time
@@ -16,7 +17,9 @@ from tests.support.world import World, compared, eventually, make_reel
 from ftp_stream.config import Idle
 from ftp_stream.core.status import Phase
 from ftp_stream.errors import StorageError
+from ftp_stream.model import NewestPolicy
 from ftp_stream.rtmp.audit import StreamAudit
+from ftp_stream.rtmp.habits import NODE_MEDIA_SERVER
 from ftp_stream.shell.receiver import Receiver
 
 if TYPE_CHECKING:
@@ -332,6 +335,75 @@ async def test_new_settings_leave_unchanged_streams_alone(world: World, reel: Re
             await until_seen(receiver, key, reel, 3)
         assert seen(receiver, key).publish_count == 1
         assert compared(reel, seen(receiver, key), "video", reel.files[:3]).perfect
+
+
+async def test_a_changed_address_of_the_only_destination_is_taken_over(world: World, reel: Reel, key: str) -> None:
+    async with Receiver(hashes=True) as receiver:
+        world.urls = {"one": receiver.url(key=key)}
+        world.catchup_rate = 1.0
+        world.upload(*reel.files[:4])
+        async with world.running() as service:
+            await until_seen(receiver, key, reel, 1)
+            world.urls = {"one": receiver.url(key=f"{key}2")}
+            await service.reload(world.settings())
+            await eventually(lambda: not compared(reel, seen(receiver, f"{key}2"), "video", reel.files[1:3]).pending)
+        both = seen(receiver, key).hashes("video") + seen(receiver, f"{key}2").hashes("video")
+        assert set(reel.hashes("video", reel.files[:3])) <= set(both), "no frame is lost between the two"
+
+
+async def test_streams_that_are_replaced_lose_no_file_to_those_that_go_on(world: World, reel: Reel, key: str) -> None:
+    """Their places are kept until the new ones stand in them: meanwhile nothing counts as delivered to all."""
+    slow = replace(NODE_MEDIA_SERVER, answers_pings=False)
+    async with Receiver(hashes=True) as receiver, Receiver(hashes=True, habits=slow) as silent:
+        dead = "rtmp://127.0.0.1:1/live/nobody"
+        world.urls = {"dead": dead, "silent": silent.url(key=key), "three": receiver.url(key=f"{key}3")}
+        world.upload(*reel.files[:5])
+        async with world.running() as service:
+            await until_seen(receiver, f"{key}3", reel, 4)
+            await until_seen(silent, key, reel, 4)
+            world.urls["dead"] = receiver.url(key=f"{key}1")
+            world.urls["silent"] = silent.url(key=f"{key}2")
+            await service.reload(world.settings())
+            await until_seen(receiver, f"{key}1", reel, 4)
+        assert compared(reel, seen(receiver, f"{key}1"), "video", reel.files[:4]).perfect
+
+
+async def test_an_inbox_that_cannot_be_used_leaves_the_others_changed(
+    world: World, reel: Reel, key: str, tmp_path: Path
+) -> None:
+    """And once it is there, the next reload takes it."""
+    async with Receiver(hashes=True) as receiver:
+        world.urls = {"one": receiver.url(key=key)}
+        world.upload(*reel.files[:3])
+        async with world.running() as service:
+            settings = world.settings()
+            missing = replace(settings.cameras[0], name="other", watch_dir=tmp_path / "missing")
+            both = replace(settings, cameras=(missing, *settings.cameras))
+            with pytest.raises(StorageError, match="missing"):
+                await service.reload(both)
+            await until_seen(receiver, key, reel, 1)
+            (tmp_path / "missing").mkdir()
+            await service.reload(both)
+            await eventually(lambda: len(world.statuses[-1].cameras) == 2)
+
+
+async def test_a_newest_file_that_could_not_be_proven_whole_blocks_nobody_later(
+    world: World, reel: Reel, key: str
+) -> None:
+    world.plan = replace(world.plan, newest=NewestPolicy.PROVEN, max_retries=1)
+    async with Receiver(hashes=True) as receiver:
+        world.urls = {"one": receiver.url(key=key)}
+        world.upload(reel.files[0])
+        cut = world.inbox / reel.files[1].name
+        async with world.running():
+            await eventually(lambda: compared(reel, seen(receiver, key), "video", reel.files[:1]).perfect)
+            cut.write_bytes(reel.files[1].read_bytes()[:20_000])
+            os.utime(cut, (reel.files[1].stat().st_mtime,) * 2)
+            await asyncio.sleep(1.5)
+            world.upload(*reel.files[2:4])
+            await until_seen(receiver, key, reel, 1)
+            good = [reel.files[0], *reel.files[2:4]]
+            await eventually(lambda: compared(reel, seen(receiver, key), "video", good).perfect)
 
 
 async def test_the_key_is_nowhere_but_on_the_wire(

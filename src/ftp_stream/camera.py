@@ -99,8 +99,8 @@ class Camera:
         finally:
             for task in self._preparing.values():
                 task.cancel()
-            for segment in self._prepared.values():
-                self._preparer.discard(segment)
+            while self._prepared:
+                self._preparer.discard(self._prepared.popitem()[1])
 
     # --- a turn -----------------------------------------------------------------------------------------------------
 
@@ -169,7 +169,11 @@ class Camera:
         acting = [verdict for verdict in plan.verdicts if verdict.action is not Action.NONE]
         if not acting:
             return
-        await self._ledger.record(self.settings.name, acting)
+        try:
+            await self._ledger.record(self.settings.name, acting)
+        except StorageError as error:  # nothing is done that cannot be written down; what plays goes on
+            self._report.trouble(error)
+            return
         done = await self._in_thread(self._act, acting)
         for verdict, outcome in zip(acting, done, strict=True):
             if isinstance(outcome, StorageError):
@@ -201,9 +205,9 @@ class Camera:
     def _prepare(self, plan: Plan) -> None:
         """Begin to prepare what is wanted soon."""
         for file in plan.prepare:
-            known = file.id in self._prepared or file.id in self._preparing or file.id in self._unproven
+            newest = any(v.kind is VerdictKind.NEWEST and v.file.id == file.id for v in plan.verdicts)
+            known = file.id in self._prepared or file.id in self._preparing or (newest and file.id in self._unproven)
             if not known:
-                newest = any(v.kind is VerdictKind.NEWEST and v.file.id == file.id for v in plan.verdicts)
                 task = asyncio.create_task(self._prepare_one(file, newest=newest))
                 self._preparing[file.id] = task
 

@@ -45,9 +45,9 @@ class Ledger:
         Opened again with other streams, those that were known stay as they are here, which is never behind the disk.
         """
         names = list(streams)
-        known = self._cameras[camera].streams if camera in self._cameras else {}
         fresh = await self._call(self._journal.state, camera, names)
-        known = {name: state for name, state in known.items() if name in names}
+        streams = self._cameras[camera].streams if camera in self._cameras else {}
+        known = {name: state for name, state in streams.items() if name in names}  # read now: they go on meanwhile
         self._cameras[camera] = replace(fresh, streams={**fresh.streams, **known})
         self._homes.update(dict.fromkeys(names, camera))
 

@@ -77,6 +77,7 @@ class Service:
         self._board = Board(__version__, os.getpid(), wall())
         self._log = structlog.get_logger()
         self._stopping = asyncio.Event()
+        self._changing = asyncio.Lock()  # over which cameras and streams there are
         self._cameras: dict[str, _Running] = {}
         self._pool = ThreadPoolExecutor(_THREADS, "disk")
         self._scratch = memoryview(bytearray(_SCRATCH))
@@ -115,8 +116,9 @@ class Service:
                 Watcher(lambda words: self._log.warning("watching_limited", problem=words))
             )
             stack.push_async_callback(self._end)
-            for camera in self._settings.cameras:
-                await self._start_camera(camera)
+            async with self._changing:
+                for camera in self._settings.cameras:
+                    await self._start_camera(camera)
             ready()
             await self._until_stopped()
 
@@ -127,18 +129,30 @@ class Service:
             ConfigError: A new inbox belongs to another service; what could be changed was.
             StorageError: A new inbox cannot be used; what could be changed was.
         """
-        old, self._settings = self._settings, settings
-        wanted = {camera.name: camera for camera in settings.cameras}
-        for camera in old.cameras:
-            new = wanted.get(camera.name)
-            if new is None or new.watch_dir != camera.watch_dir or new.archive_dir != camera.archive_dir:
-                await self._end_camera(camera.name)
-        for camera in settings.cameras:
-            if camera.name in self._cameras:
-                await self._change_camera(camera)
+        async with self._changing:
+            if self._stopping.is_set():
+                return
+            self._settings = settings
+            wanted = {camera.name: camera for camera in settings.cameras}
+            for name, running in list(self._cameras.items()):
+                if not _same_inbox(running.camera.settings, wanted.get(name)):
+                    await self._end_camera(name)
+            problems = [problem for camera in settings.cameras if (problem := await self._apply(camera))]
+            self._log.info("reloaded", cameras=len(self._cameras))
+        if problems:
+            raise problems[0]
+
+    async def _apply(self, settings: CameraSettings) -> ConfigError | StorageError | None:
+        """Start or change one camera; return why it could not be, so that the others go on."""
+        try:
+            if settings.name in self._cameras:
+                await self._change_camera(settings)
             else:
-                await self._start_camera(camera)
-        self._log.info("reloaded", cameras=len(settings.cameras))
+                await self._start_camera(settings)
+        except (ConfigError, StorageError) as error:
+            self._log.error("camera_not_changed", camera=settings.name, problem=str(error))
+            return error
+        return None
 
     # --- cameras ----------------------------------------------------------------------------------------------------
 
@@ -173,23 +187,27 @@ class Service:
     async def _change_camera(self, settings: CameraSettings) -> None:
         """Give a running camera its new settings; start, end and replace those of its streams that changed."""
         running = self._cameras[settings.name]
-        running.camera.settings = settings
         wanted = dict(_streams(settings))
-        for name, (stream, _task) in list(running.streams.items()):
-            if wanted.get(name) != stream.settings:
-                await self._end_streams(running, [name])
-        await self._ledger.open(settings.name, wanted)
+        changed = [name for name, (stream, _task) in running.streams.items() if wanted.get(name) != stream.settings]
+        # until the new streams stand in their place, the ended ones count: no file may seem delivered to all meanwhile
+        await self._stop_streams(running.streams[name] for name in changed)
+        await self._ledger.open(settings.name, [*wanted, *changed])
+        running.camera.settings = settings
+        self._drop_streams(running, changed)
+        self._board.add_camera(settings.name, str(settings.watch_dir))
         for destination in settings.destinations:
             if _stream_name(settings, destination) not in running.streams:
                 self._start_stream(running, settings, destination)
         running.camera.wake()
 
     async def _end_camera(self, name: str) -> None:
-        running = self._cameras.pop(name)
-        await self._end_streams(running, list(running.streams))
+        running = self._cameras[name]
+        await self._stop_streams(running.streams.values())
         if running.task:
             running.task.cancel()
             await asyncio.wait({running.task})
+        self._drop_streams(running, list(running.streams))
+        del self._cameras[name]
         self._watcher.forget(running.spool.root)
         running.spool.close()
 
@@ -206,9 +224,8 @@ class Service:
         running.camera.supplies[name] = supply
         running.streams[name] = (stream, asyncio.create_task(self._supervised(name, stream.run)))
 
-    async def _end_streams(self, running: _Running, names: list[str]) -> None:
-        """End some of a camera's streams and show them no more."""
-        await self._stop_streams(running.streams[name] for name in names)
+    def _drop_streams(self, running: _Running, names: list[str]) -> None:
+        """Know some of a camera's streams, which have ended, no more."""
         for name in names:
             del running.streams[name], running.camera.supplies[name]
             self._board.remove_stream(name)
@@ -267,10 +284,18 @@ class Service:
 
     async def _end(self) -> None:
         """End everything in order: the streams of all cameras at once, then the cameras."""
+        async with self._changing:
+            await self._end_all()
+
+    async def _end_all(self) -> None:
         await self._stop_streams(each for running in self._cameras.values() for each in running.streams.values())
         await self._tick()
         for name in list(self._cameras):
             await self._end_camera(name)
+
+
+def _same_inbox(old: CameraSettings, new: CameraSettings | None) -> bool:
+    return new is not None and (new.watch_dir, new.archive_dir) == (old.watch_dir, old.archive_dir)
 
 
 def _stream_name(camera: CameraSettings, destination: DestinationSettings) -> str:

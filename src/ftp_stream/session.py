@@ -22,7 +22,7 @@ from ftp_stream.model import Row, Source
 from ftp_stream.rtmp import flv
 
 if TYPE_CHECKING:
-    from ftp_stream.model import AudioConfig, VideoConfig
+    from ftp_stream.model import AudioConfig, FrameTable, VideoConfig
     from ftp_stream.report import StreamReport
     from ftp_stream.shell.publisher import Connection
     from ftp_stream.supply import Hand, StreamSettings, Supply
@@ -31,6 +31,8 @@ __all__ = ["Session"]
 
 HOLD_AFTER_US = 1_000_000  # how late a segment may be before a picture is held; servers bear 3 s of silence
 BATCH_US = 1_000_000  # the most media time that is gathered at once, so that a stall cannot fill the memory
+BATCH_BYTES = 8 << 20  # the most that is gathered at once, but for one frame: what a file says of its times is its own
+BEHIND_US = 3_000_000  # further behind its pace than this, a stream goes on from where it is
 SESSION_US = 23 * 86_400 * 1_000_000  # a new session before 31 bits of milliseconds are spent (24.8 days)
 DRAIN = 1.5  # seconds to wait for the last confirmations before we end a session
 FINISH = 1.5  # seconds that the rest of a GOP may take when the stream is stopped
@@ -160,13 +162,14 @@ class Session:
             return False
         table = playing.placed.table
         start = table.dts_us[playing.row]
+        self._keep_pace(now, playing)
         until = min(self._pace.due(now) - playing.placed.offset_us, start + BATCH_US)
-        last = bisect_right(table.dts_us, until, playing.row)
+        due = bisect_right(table.dts_us, until, playing.row)
+        last = _bounded(table, playing.row, due)
         if last > playing.row:
             await self._send_rows(playing, last)
         if playing.row < len(table):
-            self._keep_pace(now, playing)
-            return until == start + BATCH_US
+            return last < due or until == start + BATCH_US
         self._playing = None
         return True
 
@@ -289,9 +292,16 @@ class Session:
         self._video = video
 
     def _keep_pace(self, now: float, playing: _Playing) -> None:
-        """Ask for the next segment in time, and catch up while files wait."""
+        """Ask for the next segment in time, and catch up while files wait.
+
+        A destination that took nothing for a while is not flooded afterwards with all that it missed.
+        """
         supply, table = self._supply, playing.placed.table
-        if playing.held or self._pace is None:
+        if self._pace is None:
+            return
+        if self._pace.due(now) - playing.placed.offset_us - table.dts_us[playing.row] > BEHIND_US:
+            self._pace = Pace(now, playing.placed.offset_us + table.dts_us[playing.row] + BURST_US, self._pace.rate)
+        if playing.held:
             supply.ask()
             return
         left = table.duration_us - table.dts_us[playing.row]
@@ -315,8 +325,8 @@ class Session:
             async with asyncio.timeout(FINISH):
                 while playing.row < end:
                     table = playing.placed.table
-                    until = table.dts_us[playing.row] + BATCH_US
-                    await self._send_rows(playing, min(end, bisect_right(table.dts_us, until, playing.row)))
+                    until = bisect_right(table.dts_us, table.dts_us[playing.row] + BATCH_US, playing.row)
+                    await self._send_rows(playing, _bounded(table, playing.row, min(end, until)))
                     await self._connection.writable()
         except TimeoutError:
             return
@@ -337,6 +347,13 @@ class Session:
             await pause
         finally:
             timer.cancel()
+
+
+def _bounded(table: FrameTable, first: int, last: int) -> int:
+    """Return the row up to which no more than `BATCH_BYTES` are gathered from ``first`` on, at least one row."""
+    while last - first > 1 and sum(table.size[first:last]) > BATCH_BYTES:
+        last = first + (last - first) // 2
+    return last
 
 
 def _metadata(video: VideoConfig, audio: AudioConfig) -> dict[str, float | bool | str]:

@@ -176,6 +176,12 @@ def test_no_picture_or_no_key_frame() -> None:
     refuse("no key frame", track([0, 40_000], keys=()))
 
 
+def test_bytes_that_are_named_many_times() -> None:
+    """A table of a few rows could else make a turn of gigabytes."""
+    table(track([0, 40_000]), file_size=20)
+    refuse("named many times", replace(track([0, 40_000, 80_000]), position=array("q", [0, 0, 10])), file_size=20)
+
+
 def test_positions_outside_the_files() -> None:
     """The last byte of a file may be used, the next may not; a sidecar has its own length."""
     table(GOOD, file_size=20)

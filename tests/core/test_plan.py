@@ -259,6 +259,19 @@ def test_a_segment_too_far_behind_is_not_resumed() -> None:
     assert taken(plan) == "10:32.mp4"
 
 
+@pytest.mark.parametrize("length", [240, 300, 600, 3600])
+def test_a_camera_of_long_files_plays_though_each_is_max_lag_behind_when_the_next_begins(length: int) -> None:
+    begin = at("10:00")
+    files = [minute(begin + length * index, took=length + 1) for index in range(3)]
+    plan = judge(files[1:])
+    assert verdict_on(plan, files[1]).kind is VerdictKind.PLAY
+
+
+def test_a_file_before_the_newest_that_ended_long_ago_is_passed_over() -> None:
+    files = [minute("10:00"), minute("10:45")]
+    assert verdict_on(judge(files), files[0]).kind is VerdictKind.EXPIRED
+
+
 def test_a_segment_whose_inspection_fails_now_is_passed() -> None:
     files = minutes("10:30", "10:33")
     attempts = {files[1].id: Attempts(1, at("10:35"), "odd")}

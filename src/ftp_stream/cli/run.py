@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import os
+import resource
 import signal
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
@@ -26,6 +27,7 @@ def run() -> None:
     """Run the service until Ctrl-C or SIGTERM. SIGHUP reads the settings again."""
     settings = load_settings()
     logs.configure(log_format=settings.log_format, level=settings.log_level)
+    _allow_many_files()
     raise typer.Exit(asyncio.run(_Run(settings).run()))
 
 
@@ -98,6 +100,8 @@ class _Run:
             await service.reload(await self._complete(settings))
         except (ConfigError, StorageError) as error:
             self._log.error("settings_refused", problem=str(error))
+        except Exception:  # noqa: BLE001 - the last net: the service goes on with what it has
+            self._log.exception("internal_error", part="reload")
 
     # --- what the service tells -------------------------------------------------------------------------------------
 
@@ -118,6 +122,13 @@ class _Run:
             self._told = False
         else:
             self._told = True
+
+
+def _allow_many_files() -> None:
+    """Take all the open files that this process is allowed: each stream needs four or five, and shells allow 1024."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _collect_rarely() -> None:

@@ -141,6 +141,8 @@ def _check_places(track: Columns, name: str, file_size: int, sidecar_size: int) 
     ):
         if 1 in chosen and max(compress(ends, chosen)) > limit:
             raise SegmentRefused(f"one of its {name} frames lies outside {where}")
+        if sum(compress(track.size, chosen)) > limit:
+            raise SegmentRefused(f"its {name} frames together are larger than {where}: some bytes are named many times")
 
 
 def _check_times(dts_us: array[int], name: str) -> None:

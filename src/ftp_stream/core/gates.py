@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["SETTLED", "Gates"]
 
 SETTLED = 2.0  # seconds without a change after which it is worth a look whether the newest file is whole
+JOINED = 60.0  # seconds between two recordings that count as one going on
+LONGEST = 4 * 3600.0  # seconds of one recording; where a name is further from its writing, a clock was wrong
 RECORDING = 3600.0  # seconds without a change after which a mark of recording beside a file is a leftover
 
 
@@ -71,7 +73,7 @@ class Gates:
             every = len(takers) == self._all
             front = self._front if every else min(self._line.times[track.newest] for track in takers)
             behind = front - self._line.times[index]
-            if behind > 0 and behind >= lag:
+            if behind > 0 and behind >= lag and not self._just_ended(index, front, lag):
                 return self._expired(index, front, self._fresh if every else min(track.fresh for track in takers))
         return self.refused(index) if known.attempts else None
 
@@ -123,6 +125,16 @@ class Gates:
             return ""
         self.wakes.append(last + RECORDING)
         return self._words.recording(mark.path)
+
+    def _just_ended(self, index: int, front: float, lag: float) -> bool:
+        """Tell whether a file is as long as `MAX_LAG`, the last before the newest, and ends where that begins.
+
+        A camera that records for so long would else never be seen: each of its files is that far behind when the next
+        one begins.
+        """
+        times, written = self._line.times, self._line.written[index]
+        follows = index + 1 < len(times) and times[index + 1] == front
+        return follows and lag <= written - times[index] <= LONGEST and front - written < JOINED
 
     def _expired(self, index: int, front: float, fresh: float) -> Verdict:
         file, recorded = self._line.files[index], self._line.times[index]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from typing import TYPE_CHECKING
 
-from ftp_stream.errors import SegmentRefused
+from ftp_stream.errors import SegmentRefused, StorageError
 from ftp_stream.model import FileId
 
 if TYPE_CHECKING:
@@ -16,12 +17,16 @@ if TYPE_CHECKING:
 
 __all__ = ["check_file", "check_unchanged", "open_beneath"]
 
+# What is the file's own matter, and no fault of this machine, which must cost no file an attempt
+_OF_THE_FILE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EACCES, errno.EPERM, errno.ENXIO})
+
 
 def open_beneath(root: Path, path: str) -> int:
     """Open a file of an inbox for reading, following no link below ``root``.
 
     Raises:
         SegmentRefused: It is gone or not readable.
+        StorageError: This machine could not open it: too many open files, a disk that failed.
     """
     *directories, name = path.split("/")
     flags = os.O_CLOEXEC | os.O_NOFOLLOW
@@ -34,6 +39,8 @@ def open_beneath(root: Path, path: str) -> int:
             at = inner
         return os.open(name, flags | os.O_RDONLY | os.O_NONBLOCK, dir_fd=at)  # a pipe must not make us wait
     except OSError as error:
+        if error.errno not in _OF_THE_FILE:
+            raise StorageError(f"cannot open {root / path!s}: {error.strerror}") from error
         raise SegmentRefused(f"it cannot be opened: {error.strerror}") from error
     finally:
         if at >= 0:
