@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 import structlog
 
-from ftp_stream import logs
 from ftp_stream.cli import main
 from ftp_stream.config.variables import NAMES
+from ftp_stream.logs import masking
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +40,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("WATCH_DIR", str(tmp_path / "inbox"))
     monkeypatch.setenv("STATE_DIR", str(tmp_path / "state"))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(logs, "_secrets", logs.Secrets())
+    monkeypatch.setattr(masking, "_secrets", masking.Secrets())
     hook = sys.excepthook
     yield tmp_path
     sys.excepthook = hook
