@@ -243,6 +243,28 @@ def test_a_fault_in_dotenv_comes_with_its_line(tmp_path: Path, before: str) -> N
     assert f".env line {line}:" in problem
 
 
+def test_another_file_can_take_the_place_of_dotenv(tmp_path: Path) -> None:
+    """With `ftp-stream.toml` beside it, and paths that begin in its directory: as a service that has no directory."""
+    place, elsewhere = tmp_path / "etc", tmp_path / "elsewhere"
+    for directory in (place, elsewhere):
+        directory.mkdir()
+        (directory / ".env").write_text("MAX_LAG=1\n")
+    (place / "our.env").write_text("WATCH_DIR=inbox\nMAX_LAGG=77\n")
+    (place / "ftp-stream.toml").write_text("max_retries = 9\n")
+    settings = load({"HOME": "/home/x"}, elsewhere, place / "our.env")
+    assert settings.cameras[0].watch_dir == place / "inbox"
+    assert settings.cameras[0].plan.max_lag == 300
+    assert settings.cameras[0].plan.max_retries == 9
+    assert settings.origin["WATCH_DIR"] == str(place / "our.env")
+    assert settings.warnings == (f"MAX_LAGG ({place / 'our.env'} line 2) is not a setting; did you mean MAX_LAG?",)
+
+
+def test_a_file_that_is_named_must_exist(tmp_path: Path) -> None:
+    """Else a service would run with defaults and nobody would know."""
+    with pytest.raises(ConfigError, match="there is no such file of settings"):
+        load({"HOME": "/home/x"}, tmp_path, tmp_path / "our.env")
+
+
 def test_a_misspelt_variable_in_dotenv_is_a_warning(tmp_path: Path) -> None:
     """The file may serve other programs too, so it is no error."""
     settings = read(tmp_path, env="MIN_FILEAGE=7\nEDITOR=vi\n")

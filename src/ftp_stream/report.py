@@ -43,7 +43,7 @@ class StreamReport:
         self._supply = supply
         self._board = board
         self._wall = wall
-        self._log = structlog.get_logger().bind(stream=stream)
+        self._log = structlog.get_logger().bind(camera=stream.partition("/")[0], stream=stream)
         self._told = (0, 0, 0)  # frames sent, bytes sent, frames confirmed
 
     def idle(self) -> None:

@@ -68,7 +68,7 @@ class Service:
 
         Args:
             settings: Every destination has a URL.
-            on_status: Takes the status about once a second; called in a thread.
+            on_status: Takes the status about once a second, in the event loop: a sign of life of all that runs there.
             wall: The UTC clock, seconds since the epoch.
         """
         self._settings = settings
@@ -262,7 +262,7 @@ class Service:
         recording = asyncio.create_task(self._supervised("ledger", partial(self._ledger.run, self._trouble)))
         try:
             while not self._stopping.is_set():
-                await self._tick()
+                self._tick()
                 try:
                     async with asyncio.timeout(TICK):
                         await self._stopping.wait()
@@ -272,12 +272,11 @@ class Service:
             recording.cancel()
             await asyncio.wait({recording})
 
-    async def _tick(self) -> None:
+    def _tick(self) -> None:
         for running in self._cameras.values():
             for stream, _task in running.streams.values():
                 stream.progress()
-        status = self._board.status(self._wall())
-        await asyncio.get_running_loop().run_in_executor(self._pool, self._on_status, status)
+        self._on_status(self._board.status(self._wall()))
 
     def _trouble(self, error: StorageError) -> None:
         self._log.error("storage_problem", problem=str(error))
@@ -289,7 +288,7 @@ class Service:
 
     async def _end_all(self) -> None:
         await self._stop_streams(each for running in self._cameras.values() for each in running.streams.values())
-        await self._tick()
+        self._tick()
         for name in list(self._cameras):
             await self._end_camera(name)
 

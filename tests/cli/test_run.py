@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
+import select
 import signal
 import socket
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.cli.program import Program
+from tests.cli.program import PATIENCE, Program
 
 from ftp_stream.shell import statusfile
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -131,6 +135,80 @@ def test_the_key_is_nowhere(tmp_path: Path) -> None:
         assert key.encode() not in command_line + kept
         assert key not in (tmp_path / "said").read_text()
         assert b"/live/***" in kept
+
+
+def test_the_file_of_settings_may_be_named(tmp_path: Path) -> None:
+    """And it is read again by a reload."""
+    place = tmp_path / "etc"
+    place.mkdir()
+    (place / "our.env").write_text("MAX_LAG=soon\n")
+    named = {"FTP_STREAM_SETTINGS": str(place / "our.env"), **settings(tmp_path)}
+    with Program(tmp_path, "run", **named) as program:
+        assert program.process.wait(30) == 2
+        assert f"MAX_LAG = 'soon' ({place / 'our.env'} line 1)" in program.said
+    (place / "our.env").write_text("MAX_LAG=77\n")
+    with Program(tmp_path, "run", **named | {"WATCH_DIR": str(tmp_path / "inbox")}) as program:
+        program.says('"ready"')
+        (place / "our.env").write_text("MAX_LAG=never\n")
+        program.process.send_signal(signal.SIGHUP)
+        program.says("MAX_LAG = 'never'")
+        assert program.end() == 0
+
+
+@pytest.fixture
+def manager(tmp_path: Path) -> Iterator[socket.socket]:
+    """What systemd listens to."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end:
+        end.bind(str(tmp_path / "notify"))
+        end.settimeout(PATIENCE)
+        yield end
+
+
+def watched(place: Path) -> dict[str, str]:
+    return settings(place, NOTIFY_SOCKET=str(place / "notify"), WATCHDOG_USEC="30000000")
+
+
+def hear(end: socket.socket, text: str) -> list[str]:
+    """Return what was said up to this."""
+    said: list[str] = []
+    while text not in (said or [""])[-1]:
+        said.append(end.recv(4096).decode())
+    return said
+
+
+def test_systemd_is_told_of_start_life_reload_and_end(tmp_path: Path, manager: socket.socket) -> None:
+    with Program(tmp_path, "run", **watched(tmp_path)) as program:
+        assert hear(manager, "READY=1") == ["READY=1"], "no sign of life before that"
+        assert hear(manager, "WATCHDOG=1")[-1] == "WATCHDOG=1\nSTATUS=1 stream, 0 waiting"
+        assert hear(manager, "WATCHDOG=1")[-1] == "WATCHDOG=1", "the same status is not told again"
+        program.process.send_signal(signal.SIGHUP)
+        hear(manager, "RELOADING=1")
+        hear(manager, "READY=1")
+        program.process.send_signal(signal.SIGTERM)
+        hear(manager, "STOPPING=1")
+        assert program.process.wait(PATIENCE) == 0
+
+
+def test_a_disk_that_stands_still_under_the_status_file_stops_neither_life_nor_end(
+    tmp_path: Path, manager: socket.socket
+) -> None:
+    """Where the watchdog would end it for that, the streams would fall with it; a named pipe stands for the disk."""
+    with Program(tmp_path, "run", **watched(tmp_path)) as program:
+        hear(manager, "READY=1")
+        draft = tmp_path / "state" / f".status.json.{program.process.pid}"
+        while not draft.is_fifo():
+            with suppress(FileExistsError):
+                os.mkfifo(draft)
+        while wait_for(manager, 0):
+            manager.recv(4096)  # said before
+        for _ in range(3):
+            hear(manager, "WATCHDOG=1")
+        assert program.end() == 0
+        assert named(program, "stopped")
+
+
+def wait_for(end: socket.socket, seconds: float) -> bool:
+    return bool(select.select([end], [], [], seconds)[0])
 
 
 def test_a_terminal_gets_readable_lines(tmp_path: Path) -> None:

@@ -11,11 +11,12 @@ from ftp_stream.config import DestinationSettings, Settings, load
 from ftp_stream.rtmp.url import RtmpUrl, parse_url
 from ftp_stream.view import plain
 
-__all__ = ["CANNOT_START", "FAULT", "HOW_TO_REACH", "OK", "complain", "load_settings", "out", "rtmp_url"]
+__all__ = ["CANNOT_START", "FAULT", "HOW_TO_REACH", "OK", "SETTINGS", "complain", "load_settings", "out", "rtmp_url"]
 
 OK = 0
 FAULT = 1  # it ran, and the answer is no
 CANNOT_START = 2
+SETTINGS = "FTP_STREAM_SETTINGS"  # variable of the environment: the file to read in place of .env
 HOW_TO_REACH = "set RTMP_URL in .env to where the stream shall go: rtmp://HOST/APP/KEY or rtmps://HOST/APP/KEY"
 
 out = Console(highlight=False, soft_wrap=False)
@@ -28,12 +29,15 @@ def complain(words: str) -> None:
 
 
 def load_settings() -> Settings:
-    """Return the settings of the environment and this directory; from here on no log line shows their secrets.
+    """Return the settings; from here on no log line shows their secrets.
+
+    They come from the environment and this directory, or the directory of the file that `SETTINGS` names.
 
     Raises:
         ConfigError: A setting is unusable.
     """
-    settings = load(os.environ, Path.cwd())
+    named = os.environ.get(SETTINGS)
+    settings = load(os.environ, Path.cwd(), Path(named) if named else None)
     for camera in settings.cameras:
         for destination in camera.destinations:
             url = rtmp_url(destination)

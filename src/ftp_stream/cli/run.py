@@ -1,10 +1,15 @@
 """`ftp-stream run`: the service."""
 
 import asyncio
+import faulthandler
 import gc
+import logging
 import os
 import resource
 import signal
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 
@@ -16,19 +21,26 @@ from ftp_stream.cli.common import CANNOT_START, FAULT, HOW_TO_REACH, OK, load_se
 from ftp_stream.cli.stand_in import StandIn, lacks_destination
 from ftp_stream.config import Settings
 from ftp_stream.core.status import Status
+from ftp_stream.core.summary import summary
 from ftp_stream.errors import ConfigError, StorageError
 from ftp_stream.service import Service
 from ftp_stream.shell import statusfile
+from ftp_stream.shell.systemd import Notifier
 
 __all__ = ["run"]
+
+_LAST = 1.0  # seconds that what is still being written may take at the end
 
 
 def run() -> None:
     """Run the service until Ctrl-C or SIGTERM. SIGHUP reads the settings again."""
+    faulthandler.enable()  # where it hung, in the journal, when the watchdog ends it
     settings = load_settings()
     logs.configure(log_format=settings.log_format, level=settings.log_level)
     _allow_many_files()
-    raise typer.Exit(asyncio.run(_Run(settings).run()))
+    status = asyncio.run(_Run(settings).run())
+    _leave_waiting_threads(status)
+    raise typer.Exit(status)
 
 
 class _Run:
@@ -38,6 +50,9 @@ class _Run:
         self._settings = settings
         self._stand_in: StandIn | None = None
         self._stack = AsyncExitStack()
+        self._notifier = self._stack.enter_context(Notifier(os.environ))
+        self._disk = ThreadPoolExecutor(1, "status")
+        self._writing: Future[None] | None = None
         self._log = structlog.get_logger()
         self._started = False
         self._stopping = False
@@ -56,8 +71,7 @@ class _Run:
                 self._log.error("cannot_go_on" if self._started else "cannot_start", problem=str(error))
                 return FAULT if self._started else CANNOT_START
             finally:
-                with suppress(StorageError):  # a reader sees from the process's number that it is over
-                    statusfile.remove(self._settings.state_dir)
+                self._end_telling()
         self._log.info("stopped")
         return OK
 
@@ -84,6 +98,7 @@ class _Run:
         if self._stopping:
             os._exit(128 + number)  # the second time: at once
         self._stopping = True
+        self._notifier.stopping()
         self._log.info("stopping", signal=number.name)
         service.stop()
 
@@ -94,6 +109,7 @@ class _Run:
 
     async def _reload(self, service: Service) -> None:
         """Change to the settings as they stand now; where they are unusable, nothing changes."""
+        self._notifier.reloading()
         try:
             settings = load_settings()
             logs.configure(log_format=settings.log_format, level=settings.log_level)
@@ -102,6 +118,8 @@ class _Run:
             self._log.error("settings_refused", problem=str(error))
         except Exception:  # noqa: BLE001 - the last net: the service goes on with what it has
             self._log.exception("internal_error", part="reload")
+        finally:
+            self._notifier.ready()
 
     # --- what the service tells -------------------------------------------------------------------------------------
 
@@ -110,9 +128,25 @@ class _Run:
         _collect_rarely()
         streams = sum(len(camera.destinations) for camera in self._settings.cameras)
         self._log.info("ready", cameras=len(self._settings.cameras), streams=streams)
+        self._notifier.ready()
 
     def _tell(self, status: Status) -> None:
-        """Write the status file; called in a thread. That it fails is told once, and stops nothing."""
+        """Tell systemd that the service goes on, and how; and the others by a file, unless the last is still written.
+
+        The file is not waited for: a disk that stands still is no reason to be ended by the watchdog.
+        """
+        self._notifier.alive(summary(status))
+        if self._writing is None or self._writing.done():
+            self._writing = self._disk.submit(self._write, status)
+
+    def _end_telling(self) -> None:
+        self._disk.shutdown(wait=False)
+        if self._writing is None or wait([self._writing], _LAST).done:
+            with suppress(StorageError):  # a reader sees from the process's number that it is over
+                statusfile.remove(self._settings.state_dir)
+
+    def _write(self, status: Status) -> None:
+        """Write the status file, in a thread. That it fails is told once, and stops nothing."""
         try:
             receiver = self._stand_in.status() if self._stand_in else None
             statusfile.write(self._settings.state_dir, replace(status, receiver=receiver))
@@ -122,6 +156,20 @@ class _Run:
             self._told = False
         else:
             self._told = True
+
+
+def _leave_waiting_threads(status: int) -> None:
+    """End the process now where threads of it wait for a disk that stands still; Python would wait for them for ever.
+
+    The journal is closed and all is told by now: nothing that such a thread may still do is missed.
+    """
+    until = time.monotonic() + _LAST
+    others = [each for each in threading.enumerate() if each is not threading.current_thread() and not each.daemon]
+    for thread in others:
+        thread.join(max(0.0, until - time.monotonic()))
+    if any(thread.is_alive() for thread in others):
+        logging.shutdown()
+        os._exit(status)
 
 
 def _allow_many_files() -> None:

@@ -29,18 +29,19 @@ __all__ = ["load"]
 _PER_DESTINATION = ("rtmp_url", "rtmp_ca_file")
 
 
-def load(environ: Mapping[str, str], directory: Path) -> Settings:
+def load(environ: Mapping[str, str], directory: Path, env_file: Path | None = None) -> Settings:
     """Return the settings.
 
     Args:
         environ: The environment.
         directory: Where ``.env`` and ``ftp-stream.toml`` are looked for; relative paths begin there.
+        env_file: What is read in place of ``.env``; it must exist, and its directory takes the place of ``directory``.
 
     Raises:
         ConfigError: Settings are unusable. Its text has a line for each, with name, value, place and what is allowed;
             no line has a secret in it.
     """
-    loading = _Loading(environ, directory)
+    loading = _Loading(environ, directory, env_file)
     settings = loading.settings()
     if settings is None or loading.problems:
         raise ConfigError("\n".join(dict.fromkeys(loading.problems)))
@@ -50,14 +51,18 @@ def load(environ: Mapping[str, str], directory: Path) -> Settings:
 class _Loading:
     """One reading of all places; what is wrong is gathered, so that one error can tell it all."""
 
-    def __init__(self, environ: Mapping[str, str], directory: Path) -> None:
+    def __init__(self, environ: Mapping[str, str], directory: Path, env_file: Path | None) -> None:
         self.problems: list[str] = []
         self._origin: dict[str, str] = {}
-        self._directory = Path(os.path.abspath(directory))  # noqa: PTH100 - a link stays as it is written
+        path = Path(os.path.abspath(directory / (env_file or DOTENV)))  # noqa: PTH100 - a link stays as it is written
+        self._directory = path.parent
+        self._dotenv_name = DOTENV if env_file is None else str(path)
+        if env_file and not path.exists():
+            self.problems.append(f"{path}: there is no such file of settings")
         self._home = environ.get("HOME", "")
         self._environ = from_environ(environ)
-        self._dotenv, dotenv_variables = read_dotenv(self._directory / DOTENV, environ, self.problems)
-        self._variables = {ENVIRONMENT: environ, DOTENV: dotenv_variables}
+        self._dotenv, dotenv_variables = read_dotenv(path, self._dotenv_name, environ, self.problems)
+        self._variables = {ENVIRONMENT: environ, self._dotenv_name: dotenv_variables}
         self._toml = read_toml(self._directory / TOML, self.problems)
         self._top = top_layer(self._toml, self.problems)
         self._tables = "camera" in self._toml
@@ -136,7 +141,7 @@ class _Loading:
                 ]
         self.problems.append(
             f"url_env = {shown(table.url_env)} ({TOML}, {table.section}): this variable is set neither in the "
-            f"environment nor in {DOTENV}"
+            f"environment nor in {self._dotenv_name}"
         )
         return []
 
@@ -162,8 +167,9 @@ class _Loading:
         known = [name.upper() for name in NAMES]
         urls = {each.url_env for table in camera_tables(self._toml, []) for each in table.destinations}
         return [
-            f"{name} ({DOTENV} line {self._dotenv.lines[name.lower()]}) is not a setting; did you mean {near[0]}?"
-            for name in self._variables[DOTENV]
+            f"{name} ({self._dotenv_name} line {self._dotenv.lines[name.lower()]}) is not a setting; "
+            f"did you mean {near[0]}?"
+            for name in self._variables[self._dotenv_name]
             if name not in {*known, *urls} and (near := difflib.get_close_matches(name.upper(), known, 1, 0.8))
         ]
 

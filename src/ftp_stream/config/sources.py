@@ -88,8 +88,15 @@ def from_table(table: Mapping[str, object], names: Mapping[str, str], section: s
     return Layer(TOML, section, raw, spellings={name: key for key, name in names.items()})
 
 
-def read_dotenv(path: Path, environ: Mapping[str, str], problems: list[str]) -> tuple[Layer, dict[str, str]]:
-    """Return what ``.env`` sets, and all its variables; what cannot be read is added to ``problems``."""
+def read_dotenv(path: Path, name: str, environ: Mapping[str, str], problems: list[str]) -> tuple[Layer, dict[str, str]]:
+    """Return what ``.env`` sets, and all its variables; what cannot be read is added to ``problems``.
+
+    Args:
+        path: The file; one that does not exist sets nothing.
+        name: What it is called in what is told.
+        environ: What its values may refer to, as in ``${HOME}/videos``.
+        problems: Grows.
+    """
     variables: dict[str, str] = {}
     lines: dict[str, int] = {}
     for binding in parse_stream(io.StringIO(_text(path, problems))):
@@ -97,13 +104,13 @@ def read_dotenv(path: Path, environ: Mapping[str, str], problems: list[str]) -> 
         empty_lines = text[: len(text) - len(text.lstrip())].count("\n")  # they belong to what follows them
         line = binding.original.line + empty_lines
         if binding.error:
-            problems.append(f"{DOTENV} line {line}: write NAME=value, or begin the line with #")
+            problems.append(f"{name} line {line}: write NAME=value, or begin the line with #")
         if binding.key is None or binding.value is None:
             continue
         known = {**environ, **variables}
         variables[binding.key] = "".join(atom.resolve(known) for atom in parse_variables(binding.value))
         lines[binding.key.lower()] = line
-    return Layer(DOTENV, raw=_known(variables), lines=lines), variables
+    return Layer(name, raw=_known(variables), lines=lines), variables
 
 
 def read_toml(path: Path, problems: list[str]) -> dict[str, object]:

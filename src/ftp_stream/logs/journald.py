@@ -77,7 +77,7 @@ class JournalHandler(logging.Handler):
         self._address = str(address or SOCKET)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
         self._fields: dict[str, str] = {}
-        self._socket.setblocking(False)  # noqa: FBT003 - a journal that stands still must not stop the pictures
+        self._socket.settimeout(0)  # a journal that stands still must not stop the pictures
 
     def render(self, _logger: WrappedLogger, _method: str, event: EventDict) -> str:
         """Return the text of a line, and keep its fields for `emit`; the last of the formatter's processors."""
