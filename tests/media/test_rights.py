@@ -51,6 +51,10 @@ def test_no_memory_beyond_the_limit() -> None:
     ]
 
 
+def test_it_is_the_first_to_go_when_memory_runs_out() -> None:
+    assert run("print(open('/proc/self/oom_score_adj').read().strip())") == ["1000"]
+
+
 def test_no_file_beyond_the_limit(tmp_path: Path) -> None:
     """Too long a sidecar is an error to report, not the end of the process."""
     script = """

@@ -90,6 +90,15 @@ def test_a_child_serves_one_file_after_another_until_its_parent_leaves(tmp_path:
         assert process.stdout.read() == b""
 
 
+def test_a_service_that_is_told_to_end_costs_no_file_an_attempt(tmp_path: Path) -> None:
+    """systemd sends SIGTERM to all its processes: a child that died of it would blame the file in its hand."""
+    movie = make(tmp_path / "x.mp4", Clip(seconds=0.4))
+    with child("-m", "ftp_stream.media.worker", str(MEMORY)) as (parent, process):
+        decode_ready(receive(parent)[0])
+        process.terminate()
+        assert decode_failure(ask(parent, movie, tmp_path / "aside")[0]) is None
+
+
 def test_what_a_library_prints_or_reads_does_not_disturb_the_reports() -> None:
     script = """
 import os, sys

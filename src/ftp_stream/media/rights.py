@@ -36,6 +36,7 @@ _NET_RIGHTS: Final = 0b11  # bind and connect by TCP, since version 4
 _SCOPES: Final = 0b11  # abstract sockets and signals of others, since version 6
 _NICE: Final = 10
 _OPEN_FILES: Final = 64
+_FIRST_TO_GO: Final = "1000"  # proc(5): where memory runs out, the service and its streams stay
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -61,6 +62,7 @@ def give_up_system(*, memory: int, largest_file: int) -> list[str]:
         ("network", _leave_network),
         ("priority", lambda: os.nice(_NICE)),
         ("disk priority", _lower_disk_priority),
+        ("protection when memory runs out", lambda: Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO, "ascii")),
         *((name, lambda what=what, most=most: _limit(what, most)) for name, (what, most) in limits.items()),
     ]
     return _refused(steps)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import gc
 import os
+import signal
 import socket
 import sys
 from typing import TYPE_CHECKING, Final
@@ -38,6 +39,8 @@ def main(arguments: Sequence[str]) -> None:
         arguments: The address space that may be used, in bytes.
     """
     memory = int(arguments[0])
+    # systemd sends it to every process of a service that ends; the parent decides when a child does
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     refused = give_up_system(memory=memory, largest_file=_LARGEST_SIDECAR)
     parent = _take_socket()
     from ftp_stream.media.prepare import prepare  # noqa: PLC0415 - FFmpeg is loaded only after rights were given up
