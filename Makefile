@@ -8,9 +8,12 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 BIN := .venv/bin
 RUNTIME := .venv/.runtime-installed
 DEVELOPMENT := .venv/.development-installed
+AS_ROOT := $(shell [ "$$(id -u)" -eq 0 ] || ! command -v sudo >/dev/null || echo sudo)
 
 .DEFAULT_GOAL := setup
-.PHONY: help setup install run dev demo clean create-watch-dir test-stream status check-ffmpeg test check lock bench
+.PHONY: help setup install run dev demo clean create-watch-dir test-stream status check-ffmpeg \
+	install-service uninstall-service service-status service-logs service-logs-live \
+	test test-service check lock bench
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
@@ -44,11 +47,30 @@ test-stream: $(RUNTIME) ## Publish a test picture to RTMP_URL, step by step
 status: $(RUNTIME) ## Show what the running service does
 	@$(BIN)/ftp-stream status
 
+install-service: ## Install it as a service of systemd, or upgrade it: make install-service ARGS="--user camera --yes"
+	@$(AS_ROOT) ./install-service.sh $(ARGS)
+
+uninstall-service: ## Remove the service; data and settings stay
+	@$(AS_ROOT) ./install-service.sh --uninstall $(ARGS)
+
+service-status: ## Show what systemd and the installed service say of it
+	@$(AS_ROOT) systemctl status ftp-stream --no-pager --full --lines=0 || true
+	@$(AS_ROOT) ftp-stream status || true
+
+service-logs: ## Show the last 50 lines that the service has logged
+	@$(AS_ROOT) journalctl -u ftp-stream -n 50 --no-pager
+
+service-logs-live: ## Show what the service logs, until Ctrl-C
+	@$(AS_ROOT) journalctl -u ftp-stream -f
+
 check-ffmpeg: $(RUNTIME) ## Report the FFmpeg libraries in use, and the system's ffmpeg
 	@$(BIN)/python scripts/check_ffmpeg.py
 
 test: $(DEVELOPMENT) ## Run all tests; what needs a missing server is skipped and named
 	@$(BIN)/pytest
+
+test-service: $(DEVELOPMENT) ## Install and run it in a booted Debian (root, debootstrap and systemd-container needed)
+	@FTP_STREAM_BOOT=1 $(BIN)/pytest tests/booted
 
 check: $(DEVELOPMENT) ## Lint, types, import contracts, all tests with coverage
 	$(BIN)/ruff check

@@ -1,7 +1,9 @@
 """Make `.venv` complete: uv first, where there is none on the path, and then with it all that the project needs.
 
-Called by the Makefile with any Python 3 there is. It uses the standard library only, and syntax that old versions
-can read, so that it can refuse them in words.
+With --into another directory is made complete, the program itself in it: it needs this one no more.
+
+Called by the Makefile and install-service.sh with any Python 3 there is. It uses the standard library only, and syntax
+that old versions can read, so that it can refuse them in words.
 """
 
 import argparse
@@ -80,9 +82,9 @@ def find_uv() -> str:
     return str(VENV_UV) if VENV_UV.exists() else bootstrap_uv()
 
 
-def uv_environment() -> "dict[str, str]":
+def uv_environment(target: Path) -> "dict[str, str]":
     """The caller's environment, without what would lead uv to another virtual environment or Python."""
-    environment = dict(os.environ, UV_PROJECT_ENVIRONMENT=str(VENV))
+    environment = dict(os.environ, UV_PROJECT_ENVIRONMENT=str(target))
     environment.pop("VIRTUAL_ENV", None)
     environment.setdefault("UV_PYTHON_DOWNLOADS", "never")
     if SYSTEM_AUTHORITIES.exists():  # a company's own authority is known to the system, not to uv
@@ -94,14 +96,17 @@ def main() -> None:
     """Do it all."""
     parser = argparse.ArgumentParser(description="Make .venv complete.")
     parser.add_argument("--dev", action="store_true", help="also what tests and checks need")
+    parser.add_argument("--into", type=Path, help="an empty directory, to be made complete in place of .venv")
     wanted = parser.parse_args()
     refuse_old_python()
     # --inexact keeps the uv that stands in .venv itself
     command = [find_uv(), "sync", "--quiet", "--inexact", "--project", str(ROOT)]
     command += [] if wanted.dev else ["--no-dev"]
-    command += [] if VENV_PYTHON.exists() else ["--python", sys.executable]
+    command += ["--python", sys.executable] if wanted.into or not VENV_PYTHON.exists() else []
+    # copies, and not links to a cache whose owner could change them
+    command += ["--no-editable", "--compile-bytecode", "--link-mode", "copy"] if wanted.into else []
     try:
-        subprocess.run(command, check=True, env=uv_environment())
+        subprocess.run(command, check=True, env=uv_environment(wanted.into or VENV))
     except subprocess.CalledProcessError as error:
         sys.exit(f"Installing did not succeed (uv exit {error.returncode}); what it said stands above.")
 

@@ -7,6 +7,7 @@ __all__ = [
     "ConfigError",
     "DestinationFault",
     "FtpStreamError",
+    "InstallationError",
     "LocalProtocolError",
     "RemoteProtocolError",
     "SegmentRefused",
@@ -69,3 +70,7 @@ class RemoteProtocolError(FtpStreamError):
 
 class LocalProtocolError(FtpStreamError):
     """This program called the protocol in a state that does not allow it: a bug here."""
+
+
+class InstallationError(FtpStreamError):
+    """A step of the installation did not succeed; what was done before it stays. For whoever installs."""

@@ -1,0 +1,1 @@
+"""Installs the program as a service of systemd, upgrades it and removes it; started by ``install-service.sh``."""

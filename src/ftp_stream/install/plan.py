@@ -1,0 +1,213 @@
+"""What an installation would do here, decided from what was seen: a dry run tells what a real one does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ftp_stream.install import layout, takeover
+from ftp_stream.install.steps import (
+    BuildRelease,
+    CopyJournal,
+    Link,
+    MakeDirectory,
+    MakeUser,
+    Owned,
+    Remove,
+    RemoveOthers,
+    RemoveUser,
+    Run,
+    Step,
+    Write,
+)
+from ftp_stream.install.unit import Access, is_fit, unit
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ftp_stream.config import Settings
+    from ftp_stream.install.layout import Account
+
+__all__ = ["Machine", "Plan", "accesses", "install", "state_dir", "uninstall"]
+
+
+@dataclass(frozen=True, slots=True, repr=False)  # it holds the settings' text
+class Machine:
+    """What was seen of this machine."""
+
+    source: Path  # the clone
+    python: str  # that the service will run on
+    builder: Account  # owner of the clone
+    user: Account | None  # whom the service shall run as; None: it must be made
+    user_name: str
+    release: Path  # where the program will be
+    unit: str = ""  # the unit that is there, "" for none
+    dotenv: str | None = None  # text of the clone's .env
+    tables: str | None = None  # text of the clone's ftp-stream.toml
+    installed: bool = False  # the service has its own settings already
+    journal: Path | None = None  # of a service that was started by hand, to be taken over
+    missing: tuple[Path, ...] = ()  # directories that the settings name and that do not exist
+    made_user: str = ""  # the user that an earlier installation made
+    has_drop_ins: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The steps, or what is in their way."""
+
+    steps: tuple[Step, ...] = ()
+    start: tuple[Step, ...] = ()  # to start it now
+    problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    unit: str = ""
+
+
+def accesses(settings: Settings, leads: dict[Path, Path]) -> list[Access]:
+    """Return what the service must reach.
+
+    Args:
+        settings: Those in force.
+        leads: Path -> the same without links.
+    """
+    writable = {camera.watch_dir for camera in settings.cameras}
+    writable |= {camera.archive_dir for camera in settings.cameras if camera.archive_dir}
+    if not state_dir(settings).is_relative_to(layout.STATE):
+        writable.add(settings.state_dir)
+    readable = {each.ca_file for camera in settings.cameras for each in camera.destinations if each.ca_file}
+    named = [(path, True) for path in sorted(writable)] + [(path, False) for path in sorted(readable)]
+    return [Access(leads.get(path, path), path, may_write) for path, may_write in named]
+
+
+def state_dir(settings: Settings) -> Path:
+    """Return where the service keeps its journal: where the settings say so, else where services do."""
+    by_default = settings.origin.get("STATE_DIR", "default") == "default"
+    return layout.STATE if by_default else settings.state_dir
+
+
+def install(machine: Machine, settings: Settings, leads: dict[Path, Path]) -> Plan:
+    """Return how to install the service, or to upgrade it.
+
+    Args:
+        machine: What was seen.
+        settings: Those that the service will have.
+        leads: Every path that they name -> the same without links.
+    """
+    wanted = accesses(settings, leads)
+    problems = [*_without_url(settings), *_unfit(wanted), *_unmovable(machine)]
+    if problems:
+        return Plan(problems=tuple(problems))
+    name = machine.user_name
+    text = unit(name, machine.user.group if machine.user else name, wanted)
+    steps: list[Step] = [] if machine.user else [MakeUser(name, layout.STATE)]
+    steps.append(BuildRelease(machine.source, machine.release, machine.python, machine.builder))
+    if not machine.user:
+        steps.append(Write(layout.MADE_USER, f"{name}\n", "the user that goes with the installation"))
+    steps += [MakeDirectory(path, name) for path in machine.missing]
+    steps += _settings(machine, settings)
+    by_hand = bool(machine.unit) and not machine.unit.startswith(layout.MARK)
+    if by_hand:
+        steps.append(Write(layout.KEPT_UNIT, machine.unit, "the unit that was written by hand", mode=0o600))
+    steps += [
+        Link(layout.CURRENT, machine.release),
+        Write(layout.COMMAND, _COMMAND, "the command ftp-stream, with the settings of the service", mode=0o755),
+        Write(layout.UNIT, text, "the unit"),
+        Run(("systemctl", "daemon-reload")),
+        Run(("systemctl", "enable", "--quiet", layout.SERVICE)),
+    ]
+    start = (
+        Run(("systemctl", "restart", layout.SERVICE), f"see why: sudo journalctl -u {layout.SERVICE} -n 20"),
+        RemoveOthers(layout.PROGRAM, machine.release),
+    )
+    return Plan(tuple(steps), start, notes=tuple(_notes(machine, by_hand=by_hand)), unit=text)
+
+
+def _without_url(settings: Settings) -> list[str]:
+    missing = [
+        f"{camera.name}/{each.name}" if settings.tables else ""
+        for camera in settings.cameras
+        for each in camera.destinations
+        if each.url is None
+    ]
+    return [f"no RTMP_URL{f' for {name}' if name else ''}: set it in .env (cp .env.example .env)" for name in missing]
+
+
+def _unfit(wanted: list[Access]) -> list[str]:
+    return [
+        f"systemd cannot be told of a path with a quote, a colon or a backslash in it: rename {str(access.name)!r}"
+        for access in wanted
+        if not (is_fit(access.name) and is_fit(access.source))
+    ]
+
+
+def _unmovable(machine: Machine) -> list[str]:
+    if machine.installed or machine.tables is None:
+        return []
+    same_home = machine.user is not None and machine.user.home == machine.builder.home
+    return [
+        f"ftp-stream.toml moves to {layout.SETTINGS}: write this path in full, from / on: {path}"
+        for path in takeover.unmovable(machine.tables, same_home=same_home)
+    ]
+
+
+def _settings(machine: Machine, settings: Settings) -> list[Step]:
+    """Return the steps that give the service settings of its own; those it has are kept."""
+    name = machine.user_name
+    if machine.installed:
+        files = [layout.DOTENV] if machine.tables is None else [layout.DOTENV, layout.TABLES]
+        return [Owned(path, name) for path in files]
+    place = state_dir(settings)
+    text = takeover.moved(machine.dotenv or "", machine.source, machine.builder.home, place)
+    steps: list[Step] = [
+        MakeDirectory(layout.SETTINGS),
+        Write(layout.DOTENV, text, "the settings, taken over from .env", name, 0o600),
+    ]
+    if machine.tables is not None:
+        steps.append(Write(layout.TABLES, machine.tables, "the cameras, taken over from ftp-stream.toml", name, 0o600))
+    if machine.journal and place == layout.STATE:
+        steps.append(CopyJournal(machine.journal, place / "journal.db", name))
+    return steps
+
+
+def _notes(machine: Machine, *, by_hand: bool) -> list[str]:
+    notes = []
+    if machine.installed:
+        notes.append(f"The settings in {layout.SETTINGS} are kept; .env and ftp-stream.toml here are not read.")
+    if by_hand:
+        notes.append(
+            f"The unit that was written by hand is replaced and kept as {layout.KEPT_UNIT}; "
+            f"settings in its Environment= lines belong into {layout.DOTENV} now."
+        )
+    if machine.user and machine.user.uid == 0:
+        notes.append("The service runs as root, though without root's rights; --user NAME would be better.")
+    return notes
+
+
+def uninstall(machine: Machine, data: list[Path]) -> Plan:
+    """Return how to remove the service.
+
+    Args:
+        machine: What was seen.
+        data: Inboxes, archives and the like that exist: they stay.
+    """
+    if machine.unit and not machine.unit.startswith(layout.MARK):
+        return Plan(problems=(f"{layout.UNIT} was written by hand: remove it by hand too, as the README says",))
+    steps: list[Step] = []
+    if machine.unit:
+        steps += [Run(("systemctl", "disable", "--quiet", "--now", layout.SERVICE)), Remove(layout.UNIT)]
+        steps += [Run(("systemctl", "daemon-reload"))]
+    steps += [Remove(layout.COMMAND), Remove(layout.PROGRAM)]
+    if machine.made_user:
+        steps.append(RemoveUser(machine.made_user))
+    kept = [f"{layout.SETTINGS} (settings, with the stream key)", f"{layout.STATE} (journal)"]
+    kept += [f"{layout.DROP_INS} (what systemctl edit made)"] if machine.has_drop_ins else []
+    kept += [str(path) for path in data]
+    return Plan(tuple(steps), notes=tuple(f"Left: {each}" for each in kept))
+
+
+_COMMAND = f"""\
+#!/bin/sh
+# ftp-stream with the settings of the installed service; written by install-service.sh
+FTP_STREAM_SETTINGS="${{FTP_STREAM_SETTINGS:-{layout.DOTENV}}}"
+export FTP_STREAM_SETTINGS
+exec {layout.CURRENT}/bin/ftp-stream "$@"
+"""

@@ -1,0 +1,164 @@
+"""The unit file: what systemd starts, watches, confines and starts again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ftp_stream import __version__
+from ftp_stream.install.layout import CURRENT, DOTENV, MARK, SERVICE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["Access", "is_fit", "made_for", "unit"]
+
+_UNFIT = frozenset("\"'\\:\t\n\r")  # have a meaning in a list of paths, and no spelling that all versions take
+_HOMES = (Path("/home"), Path("/root"), Path("/run/user"))  # what ProtectHome= hides
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A path that the service needs: where it leads, and under which name."""
+
+    source: Path  # without links
+    name: Path  # as the settings spell it
+    writable: bool = True
+
+
+def unit(user: str, group: str, accesses: Iterable[Access]) -> str:
+    """Return the text of the unit.
+
+    It holds no secret: everyone may read units. The settings are a file that the service reads itself, so that
+    `systemctl reload` takes changes over; ``EnvironmentFile=`` would be read at a start alone.
+
+    Args:
+        user: Whom the service runs as.
+        group: Likewise.
+        accesses: The inboxes and whatever else the settings name.
+    """
+    paths = "".join(f"{line}\n" for access in accesses for line in _granted(access))
+    return _UNIT.format(
+        mark=MARK,
+        version=__version__,
+        user=user,
+        group=group,
+        settings=DOTENV,
+        program=CURRENT,
+        state=SERVICE,
+        paths=paths,
+    )
+
+
+def is_fit(path: Path) -> bool:
+    """Return whether a unit can name a path."""
+    return _UNFIT.isdisjoint(str(path)) and str(path).isprintable()
+
+
+def made_for(text: str) -> str:
+    """Return the user that a unit runs as, "" where it names none."""
+    return next((line.removeprefix("User=") for line in text.splitlines() if line.startswith("User=")), "")
+
+
+def _granted(access: Access) -> list[str]:
+    """Return the lines that open a path: bound into the empty homes, and writable in a system that is not.
+
+    The "-": a disk that is not there yet is for the service to tell, in words and by the camera's name.
+    """
+    seen = access.name if _is_hidden(access.name) else access.source
+    lines = []
+    if _is_hidden(seen):
+        directive = "BindPaths" if access.writable else "BindReadOnlyPaths"
+        places = f"{access.source}:{seen}" if seen != access.source else f"{seen}"
+        lines.append(f"{directive}={_quoted(f'-{places}')}")
+    if access.writable:
+        lines.append(f"ReadWritePaths={_quoted(f'-{seen}')}")
+    return lines
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(path.is_relative_to(home) for home in _HOMES)
+
+
+def _quoted(text: str) -> str:
+    """Return a word as systemd.syntax(7) wants it; "%" begins a specifier, systemd.unit(5)."""
+    text = text.replace("%", "%%")
+    return f'"{text}"' if " " in text else text
+
+
+_UNIT = """\
+{mark} of ftp-stream {version}; the next installation replaces it.
+# What you want otherwise belongs into a file of your own, which stays: sudo systemctl edit ftp-stream
+
+[Unit]
+Description=ftp-stream: the files of cameras as unbroken RTMP publishes
+Wants=network-online.target
+After=network-online.target remote-fs.target
+# never give up: a destination or a disk may be gone for days
+StartLimitIntervalSec=0
+
+[Service]
+Type=notify
+NotifyAccess=main
+User={user}
+Group={group}
+Environment=FTP_STREAM_SETTINGS={settings}
+ExecStart={program}/bin/ftp-stream run
+ExecReload=/bin/sh -c "kill -HUP $MAINPID"
+Restart=always
+RestartSec=10
+# the service says each second that it goes on; one that hangs is ended, and started again
+WatchdogSec=30
+TimeoutStartSec=90
+TimeoutStopSec=20
+# its children are its own affair: one that is told to end would blame the file in its hand
+KillMode=mixed
+# a file that eats all memory kills the child that inspects it, not the streams
+OOMPolicy=continue
+MemoryHigh=65%
+MemoryMax=75%
+TasksMax=512
+LimitNOFILE=65536
+LimitCORE=0
+SyslogIdentifier=ftp-stream
+
+StateDirectory={state}
+StateDirectoryMode=0700
+UMask=0027
+
+# It writes to its state and to these, and sees nothing else of the homes
+{paths}ProtectSystem=strict
+ProtectHome=tmpfs
+PrivateTmp=yes
+PrivateDevices=yes
+ProtectProc=invisible
+ProcSubset=pid
+ProtectClock=yes
+ProtectControlGroups=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+RemoveIPC=yes
+KeyringMode=private
+
+NoNewPrivileges=yes
+CapabilityBoundingSet=
+AmbientCapabilities=
+LockPersonality=yes
+MemoryDenyWriteExecute=yes
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+# a child that inspects a file leaves the network behind, in a namespace of its own
+RestrictNamespaces=user net
+SystemCallArchitectures=native
+# and all files, by Landlock, which older systemd does not count among the usual calls
+SystemCallFilter=@system-service landlock_create_ruleset landlock_add_rule landlock_restrict_self
+SystemCallFilter=~@privileged
+SystemCallErrorNumber=EPERM
+
+[Install]
+WantedBy=multi-user.target
+"""
