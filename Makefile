@@ -70,7 +70,7 @@ test: $(DEVELOPMENT) ## Run all tests; what needs a missing server is skipped an
 	@$(BIN)/pytest
 
 test-service: $(DEVELOPMENT) ## Install and run it in a booted Debian (root, debootstrap and systemd-container needed)
-	@FTP_STREAM_BOOT=1 $(BIN)/pytest tests/booted
+	@FTP_STREAM_BOOT=1 $(BIN)/pytest -x -v -s tests/booted
 
 check: $(DEVELOPMENT) ## Lint, types, import contracts, all tests with coverage
 	$(BIN)/ruff check

@@ -42,4 +42,4 @@ as_owner() {
     fi
 }
 as_owner "$python" scripts/bootstrap.py
-exec .venv/bin/python -m ftp_stream.install --source "$PWD" --python "$python" "$@"
+exec .venv/bin/python -B -m ftp_stream.install --source "$PWD" --python "$python" "$@"

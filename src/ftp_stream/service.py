@@ -81,6 +81,7 @@ class Service:
         self._cameras: dict[str, _Running] = {}
         self._pool = ThreadPoolExecutor(_THREADS, "disk")
         self._scratch = memoryview(bytearray(_SCRATCH))
+        self._told_rights: tuple[str, ...] = ()
         self._ledger: Ledger
         self._preparer: Preparer
         self._watcher: Watcher
@@ -276,7 +277,14 @@ class Service:
         for running in self._cameras.values():
             for stream, _task in running.streams.values():
                 stream.progress()
+        self._tell_rights()
         self._on_status(self._board.status(self._wall()))
+
+    def _tell_rights(self) -> None:
+        """Warn once of what the processes that parse strangers' files could not give up on this system."""
+        if (kept := self._preparer.kept_rights) != self._told_rights:
+            self._told_rights = kept
+            self._log.warning("inspection_keeps_rights", rights=kept)
 
     def _trouble(self, error: StorageError) -> None:
         self._log.error("storage_problem", problem=str(error))

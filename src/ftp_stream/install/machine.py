@@ -73,6 +73,7 @@ def observe(source: Path, python: str, user: str, environ: Mapping[str, str]) ->
         installed=installed,
         journal=journal if fresh and journal.exists() else None,
         made_user=(_text(layout.MADE_USER) or "").strip(),
+        has_program=layout.PROGRAM.exists(),
         has_drop_ins=layout.DROP_INS.exists(),
     )
 

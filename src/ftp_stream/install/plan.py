@@ -48,6 +48,7 @@ class Machine:
     journal: Path | None = None  # of a service that was started by hand, to be taken over
     missing: tuple[Path, ...] = ()  # directories that the settings name and that do not exist
     made_user: str = ""  # the user that an earlier installation made
+    has_program: bool = False
     has_drop_ins: bool = False
 
 
@@ -189,6 +190,8 @@ def uninstall(machine: Machine, data: list[Path]) -> Plan:
         machine: What was seen.
         data: Inboxes, archives and the like that exist: they stay.
     """
+    if not machine.unit and not machine.has_program:
+        return Plan(problems=("the service is not installed",))
     if machine.unit and not machine.unit.startswith(layout.MARK):
         return Plan(problems=(f"{layout.UNIT} was written by hand: remove it by hand too, as the README says",))
     steps: list[Step] = []
