@@ -73,7 +73,7 @@ def pristine() -> Path:
 
 
 class Tree:
-    """One copy, which may boot, be used, reboot and end."""
+    """One copy, which may boot, be used, and end."""
 
     def __init__(self, root: Path) -> None:
         """Make a copy with an ordinary user in it who may use sudo."""
@@ -110,13 +110,12 @@ class Tree:
                 stdout=console,
                 stderr=console,
             )
-        self._until_running(previous=0)
+        self._until_running()
 
     def reboot(self) -> None:
-        """Restart it in order, as `sudo reboot` does."""
-        previous = self._leader
-        self.run("systemctl reboot", check=False)
-        self._until_running(previous)
+        """End it in order and boot it again: nspawn's own reboot wants a /run that not every machine has."""
+        self.power_off()
+        self.boot()
 
     def power_off(self) -> None:
         """End it in order; harmless where it does not run."""
@@ -132,7 +131,7 @@ class Tree:
             with suppress(ProcessLookupError):
                 os.kill(self._leader, 9)
 
-    def _until_running(self, previous: int) -> None:
+    def _until_running(self) -> None:
         deadline = time.monotonic() + PATIENCE
         state = ""
         while state not in {"running", "degraded"}:
@@ -141,9 +140,8 @@ class Tree:
             assert self._nspawn.poll() is None, f"it ended: {said}"
             assert time.monotonic() < deadline, f"it does not come up ({state}): {said}"
             time.sleep(0.1)
-            leader = self._find_leader()
-            if leader and leader != previous:
-                self._leader = leader
+            self._leader = self._find_leader()
+            if self._leader:
                 state = self.run("systemctl is-system-running", check=False).strip()
 
     def _find_leader(self) -> int:
