@@ -11,9 +11,9 @@ DEVELOPMENT := .venv/.development-installed
 AS_ROOT := $(shell [ "$$(id -u)" -eq 0 ] || ! command -v sudo >/dev/null || echo sudo)
 
 .DEFAULT_GOAL := setup
-.PHONY: help setup install run dev demo clean create-watch-dir test-stream status check-ffmpeg \
-	install-service uninstall-service service-status service-logs service-logs-live \
-	test test-service check lock bench
+.PHONY: help setup install run dev demo clean create-watch-dir test-stream status check-ffmpeg
+.PHONY: install-service uninstall-service service-status service-logs service-logs-live
+.PHONY: test test-service check lock bench
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
@@ -47,7 +47,7 @@ test-stream: $(RUNTIME) ## Publish a test picture to RTMP_URL, step by step
 status: $(RUNTIME) ## Show what the running service does
 	@$(BIN)/ftp-stream status
 
-install-service: ## Install it as a service of systemd, or upgrade it: make install-service ARGS="--user camera --yes"
+install-service: ## Install it as a service of systemd, or upgrade it; ARGS="--dry-run" shows what it would do
 	@$(AS_ROOT) ./install-service.sh $(ARGS)
 
 uninstall-service: ## Remove the service; data and settings stay
@@ -69,7 +69,7 @@ check-ffmpeg: $(RUNTIME) ## Report the FFmpeg libraries in use, and the system's
 test: $(DEVELOPMENT) ## Run all tests; what needs a missing server is skipped and named
 	@$(BIN)/pytest
 
-test-service: $(DEVELOPMENT) ## Install and run it in a booted Debian (root, debootstrap and systemd-container needed)
+test-service: $(DEVELOPMENT) ## Install and run it in a Debian that boots (root, debootstrap, systemd-container)
 	@FTP_STREAM_BOOT=1 $(BIN)/pytest -x -v -s tests/booted
 
 check: $(DEVELOPMENT) ## Lint, types, import contracts, all tests with coverage

@@ -68,8 +68,7 @@ def test_every_requirement_has_an_exact_version() -> None:
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 def test_make_help_has_a_line_for_every_target() -> None:
     """An operator finds every target without reading the Makefile."""
-    phony = re.search(r"^\.PHONY: (.+)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
-    assert phony
+    phony = re.findall(r"^\.PHONY: (.+)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     said = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     listed = re.findall(r"^  make ([a-z-]+) +\S", said, re.MULTILINE)
-    assert sorted(listed) == sorted(phony[1].split())
+    assert sorted(listed) == sorted(" ".join(phony).split())

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tests.support.world import Reel
 
-FILES, SECONDS = 40, 6.0  # four minutes of footage
+FILES, SECONDS = 50, 6.0  # five minutes of footage
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -70,3 +70,4 @@ def camera(tree: Tree, reel: Reel) -> Iterator[Camera]:
     tree.run(f"chown {trees.USER}: {trees.HOME / 'camera_data'}")
     with Camera(reel, inbox) as made:
         yield made
+        assert made.uploaded < len(reel.files), "the footage lasted to the end: raise FILES"

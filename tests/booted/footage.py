@@ -56,8 +56,8 @@ class Reception:
 
     @property
     def pictures(self) -> int:
-        """Frames of video that came so far."""
-        return self.ask(lambda: sum(len(publish.video.hashes) for publish in self._publishes()))
+        """Different frames of video that came so far: neither held pictures nor what is sent again are counted."""
+        return self.ask(lambda: len({digest for publish in self._publishes() for digest in publish.video.hashes}))
 
     def _publishes(self) -> list[PublishAudit]:
         return list(self._receiver.audits.get(f"live/{self.key}", StreamAudit()).publishes)
@@ -102,6 +102,12 @@ def until(condition: Callable[[], object], what: str, deadline: float = 60.0) ->
     while not condition():
         assert time.monotonic() < end, f"after {deadline:g} s still waiting for {what}"
         time.sleep(0.1)
+
+
+def frames_flow(reception: Reception, deadline: float = 60.0) -> None:
+    """Wait until pictures come that have not come yet."""
+    before = reception.pictures
+    until(lambda: reception.pictures > before + 5, "frames to flow", deadline)
 
 
 def check_no_frame_lost(reception: Reception, footage: Footage) -> dict[str, int]:

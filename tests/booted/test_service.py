@@ -13,19 +13,16 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from tests.booted.footage import check_no_frame_lost, until
-from tests.booted.tree import HOME, USER, publish_source
+from tests.booted.footage import check_no_frame_lost, frames_flow, until
+from tests.booted.tree import HOME, USER, publish_source, write_settings
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.booted.footage import Camera, Reception
     from tests.booted.tree import Tree
     from tests.support.world import Footage
 
 UNIT = "/etc/systemd/system/ftp-stream.service"
 SETTINGS = "/etc/ftp-stream/ftp-stream.env"
-CAMERA = {"MIN_FILE_AGE": "0", "SCAN_INTERVAL": "1", "MAX_LAG": "off", "CATCHUP_RATE": "2"}
 # What would be there if something had been installed
 TRACES = (UNIT, "/etc/ftp-stream", "/opt/ftp-stream", "/usr/local/bin/ftp-stream", "/var/lib/ftp-stream")
 PROBE = """
@@ -49,23 +46,8 @@ def traces(tree: Tree) -> list[str]:
     return [path for path in TRACES if tree.path(path).exists()]
 
 
-def write_settings(path: Path, settings: dict[str, str]) -> None:
-    """Set them in a copy of `.env.example`, as with an editor: no command line has the key."""
-    text = path.read_text()
-    for name, value in settings.items():
-        text, count = re.subn(f"(?m)^#?{name}=.*", f"{name}={value}", text)
-        assert count == 1, name
-    path.write_text(text)
-
-
 def main_pid(tree: Tree) -> int:
     return int(tree.run("systemctl show -p MainPID --value ftp-stream"))
-
-
-def frames_flow(reception: Reception, deadline: float = 60.0) -> None:
-    """Wait until pictures come that have not come yet."""
-    before = reception.pictures
-    until(lambda: reception.pictures > before + 5, "frames to flow", deadline)
 
 
 def entries(tree: Tree, *filters: str) -> list[dict[str, str]]:
@@ -91,7 +73,7 @@ def test_what_is_missing_is_said_in_one_line_and_nothing_is_changed(tree: Tree, 
     (line,) = tree.login("sudo ./install-service.sh", check=False).splitlines()
     tree.run("mv /usr/bin/away /usr/bin/python3.11")
     assert line.startswith("Nothing was changed: no Python 3.11 or newer")
-    write_settings(tree.path(HOME / "ftp-stream/.env"), CAMERA | {"RTMP_URL": reception.url})
+    write_settings(tree.path(HOME / "ftp-stream/.env"), reception.url)
     shown = tree.login("./install-service.sh --dry-run")
     assert "ExecStart=/opt/ftp-stream/current/bin/ftp-stream run" in shown
     assert "systemctl enable" in shown

@@ -24,7 +24,9 @@ SUITE = "bookworm"
 PACKAGES = ("systemd-sysv", "dbus", "sudo", "ca-certificates", "make", "git", "python3", "python3-venv")
 USER = "tech"
 HOME = Path("/home") / USER
+TOP = Path(__file__).resolve().parents[2]
 PATIENCE = 60.0  # seconds, for a busy machine
+_QUICK = {"MIN_FILE_AGE": "0", "SCAN_INTERVAL": "1", "MAX_LAG": "off", "CATCHUP_RATE": "2"}
 _TOOLS = {"debootstrap": "debootstrap", "systemd-nspawn": "systemd-container", "nsenter": "util-linux"}
 # nspawn's own list of system calls is older than Landlock; a real machine has no such list
 _LANDLOCK = "landlock_create_ruleset landlock_add_rule landlock_restrict_self"
@@ -196,6 +198,15 @@ class Tree:
             time.sleep(0.2)
 
 
+def write_settings(path: Path, url: str) -> None:
+    """Set what a test needs in a copy of `.env.example`, as with an editor: no command line has the key."""
+    text = path.read_text()
+    for name, value in {**_QUICK, "RTMP_URL": url}.items():
+        text, count = re.subn(f"(?m)^#?{name}=.*", f"{name}={value}", text)
+        assert count == 1, name
+    path.write_text(text)
+
+
 def publish_source(tree: Tree, version: str = "") -> None:
     """Put a repository with this working tree at /srv/ftp-stream.git, for the user to clone or to pull from.
 
@@ -203,14 +214,13 @@ def publish_source(tree: Tree, version: str = "") -> None:
         tree: Where.
         version: The program's, in place of what stands in the source.
     """
-    top = Path(__file__).resolve().parents[2]
     work = tree.root.with_name(f"{tree.root.name}.source")
     work.mkdir(exist_ok=True)
-    names = _run("git", "-C", str(top), "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
+    names = _run("git", "-C", str(TOP), "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
     for name in filter(None, names):
-        if (top / name).is_file():
+        if (TOP / name).is_file():
             (work / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(top / name, work / name)
+            shutil.copy2(TOP / name, work / name)
     if version:
         for name in ("pyproject.toml", "src/ftp_stream/__init__.py"):
             text = (work / name).read_text(encoding="utf-8")
