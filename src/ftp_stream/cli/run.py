@@ -34,9 +34,9 @@ _LAST = 1.0  # seconds that what is still being written may take at the end
 
 def run() -> None:
     """Run the service until Ctrl-C or SIGTERM. SIGHUP reads the settings again."""
-    faulthandler.enable()  # where it hung, in the journal, when the watchdog ends it
     settings = load_settings()
     logs.configure(log_format=settings.log_format, level=settings.log_level)
+    faulthandler.enable()  # where it hung, in the journal, when the watchdog ends it
     _allow_many_files()
     status = asyncio.run(_Run(settings).run())
     _leave_waiting_threads(status)
