@@ -72,7 +72,7 @@ def _install(machine: Machine, options: argparse.Namespace) -> int:
     if not options.yes and not _agreed("Do this?"):
         return _refused_by_user()
     _carry_out(decided.steps)
-    if options.no_start or not (options.yes or _agreed("Start it now?")):
+    if options.no_start or not (options.yes or _agreed("Restart it now?" if is_upgrade else "Start it now?")):
         _say(f"Installed, and not started: sudo systemctl start {layout.SERVICE}")
         return _DONE
     _carry_out(decided.start)

@@ -115,11 +115,11 @@ def install(machine: Machine, settings: Settings, leads: dict[Path, Path]) -> Pl
         Run(("systemctl", "daemon-reload")),
         Run(("systemctl", "enable", "--quiet", layout.SERVICE)),
     ]
-    start = (
-        Run(("systemctl", "restart", layout.SERVICE), f"see why: sudo journalctl -u {layout.SERVICE} -n 20"),
-        RemoveOthers(layout.PROGRAM, machine.release),
-    )
-    return Plan(tuple(steps), start, notes=tuple(_notes(machine, by_hand=by_hand)), unit=text)
+    start: list[Step] = [
+        Run(("systemctl", "restart", layout.SERVICE), f"see why: sudo journalctl -u {layout.SERVICE} -n 20")
+    ]
+    start += [RemoveOthers(layout.PROGRAM, machine.release)] if machine.has_program else []
+    return Plan(tuple(steps), tuple(start), notes=tuple(_notes(machine, by_hand=by_hand)), unit=text)
 
 
 def _without_url(settings: Settings) -> list[str]:

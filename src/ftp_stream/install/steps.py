@@ -172,7 +172,7 @@ class BuildRelease(Step):
     @property
     def words(self) -> str:
         """Say it."""
-        return f"install the program into {self.release} (some 190 MB), built as {self.builder.name}"
+        return f"install the program into {self.release} (some 140 MB), built as {self.builder.name}"
 
     def do(self) -> None:
         """Do it."""
