@@ -6,8 +6,6 @@ import io
 import logging
 import secrets
 import socket
-import sys
-import warnings
 from typing import TYPE_CHECKING, TextIO
 
 import pytest
@@ -16,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ftp_stream import logs
-from ftp_stream.logs import journald, masking
+from ftp_stream.logs import journald
 from ftp_stream.logs.journald import JournalHandler, encode, fields_of, is_connected
 
 if TYPE_CHECKING:
@@ -98,22 +96,6 @@ def test_a_very_long_value_is_cut_between_two_characters() -> None:
 
 
 # --- through the logging of a process ---------------------------------------------------------------------------------
-
-
-@pytest.fixture(autouse=True)
-def restore(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Logging is the process's own: leave it as it was found."""
-    monkeypatch.setattr(masking, "_secrets", logs.Secrets())
-    root = logging.getLogger()
-    before = root.handlers[:], root.level, sys.excepthook, logging.raiseExceptions
-    with warnings.catch_warnings():
-        yield
-        logging.captureWarnings(capture=False)
-    for handler in root.handlers:
-        if handler not in before[0]:
-            handler.close()
-    root.handlers[:], root.level, sys.excepthook, logging.raiseExceptions = before
-    structlog.reset_defaults()
 
 
 @pytest.fixture

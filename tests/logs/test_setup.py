@@ -10,35 +10,18 @@ import subprocess
 import sys
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 import pytest
 import structlog
 
 from ftp_stream import logs
-from ftp_stream.logs import masking
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
-
-
-@pytest.fixture(autouse=True)
-def restore(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Logging is the process's own: leave it as it was found."""
-    monkeypatch.setattr(masking, "_secrets", logs.Secrets())
-    root = logging.getLogger()
-    before = root.handlers[:], root.level, sys.excepthook, logging.raiseExceptions
-    with warnings.catch_warnings():
-        yield
-        logging.captureWarnings(capture=False)
-    root.handlers[:], root.level, sys.excepthook, logging.raiseExceptions = before
-    structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -2,13 +2,8 @@
 
 import asyncio
 import faulthandler
-import gc
-import logging
 import os
-import resource
 import signal
-import threading
-import time
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
@@ -18,6 +13,7 @@ import typer
 
 from ftp_stream import __version__, logs
 from ftp_stream.cli.common import CANNOT_START, FAULT, HOW_TO_REACH, OK, load_settings
+from ftp_stream.cli.process import LAST, allow_many_files, collect_rarely, leave_waiting_threads
 from ftp_stream.cli.stand_in import StandIn, lacks_destination
 from ftp_stream.config import Settings
 from ftp_stream.core.status import Status
@@ -29,17 +25,15 @@ from ftp_stream.shell.systemd import Notifier
 
 __all__ = ["run"]
 
-_LAST = 1.0  # seconds that what is still being written may take at the end
-
 
 def run() -> None:
     """Run the service until Ctrl-C or SIGTERM. SIGHUP reads the settings again."""
     settings = load_settings()
     logs.configure(log_format=settings.log_format, level=settings.log_level)
     faulthandler.enable()  # where it hung, in the journal, when the watchdog ends it
-    _allow_many_files()
+    allow_many_files()
     status = asyncio.run(_Run(settings).run())
-    _leave_waiting_threads(status)
+    leave_waiting_threads(status)
     raise typer.Exit(status)
 
 
@@ -125,7 +119,7 @@ class _Run:
 
     def _ready(self) -> None:
         self._started = True
-        _collect_rarely()
+        collect_rarely()
         streams = sum(len(camera.destinations) for camera in self._settings.cameras)
         self._log.info("ready", cameras=len(self._settings.cameras), streams=streams)
         self._notifier.ready()
@@ -141,7 +135,7 @@ class _Run:
 
     def _end_telling(self) -> None:
         self._disk.shutdown(wait=False)
-        if self._writing is None or wait([self._writing], _LAST).done:
+        if self._writing is None or wait([self._writing], LAST).done:
             with suppress(StorageError):  # a reader sees from the process's number that it is over
                 statusfile.remove(self._settings.state_dir)
 
@@ -156,35 +150,3 @@ class _Run:
             self._told = False
         else:
             self._told = True
-
-
-def _leave_waiting_threads(status: int) -> None:
-    """End the process now where threads of it wait for a disk that stands still; Python would wait for them for ever.
-
-    The journal is closed and all is told by now: nothing that such a thread may still do is missed.
-    """
-    until = time.monotonic() + _LAST
-    others = [each for each in threading.enumerate() if each is not threading.current_thread() and not each.daemon]
-    for thread in others:
-        thread.join(max(0.0, until - time.monotonic()))
-    if any(thread.is_alive() for thread in others):
-        logging.shutdown()
-        os._exit(status)
-
-
-def _allow_many_files() -> None:
-    """Take all the open files that this process is allowed: each stream needs four or five, and shells allow 1024."""
-    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(OSError, ValueError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-def _collect_rarely() -> None:
-    """Look for garbage in cycles a hundred times less often than Python does, and not in what lives for ever.
-
-    The service makes thousands of short-lived objects a second and hardly any cycle: by default, the collector takes a
-    sixth of the processor's time and, with hundreds of streams, holds all of them up for a tenth of a second.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 20, 20)
