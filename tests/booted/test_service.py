@@ -110,6 +110,9 @@ def test_it_is_confined_and_everything_still_works(tree: Tree) -> None:
     exposure = re.search(r"(\d+\.\d+)", verdict)
     assert exposure
     assert float(exposure[1]) <= 2.0
+    limits = tree.run("systemctl show -p MemoryMax -p MemoryHigh -p TasksMax --value ftp-stream").split()
+    assert len(limits) == 3
+    assert "infinity" not in limits
     assert tree.run(f"{probe(tree)}; journalctl -u probe -o cat _COMM=python --no-pager").strip() == "kept: ()"
 
 
@@ -230,6 +233,15 @@ def test_changed_settings_are_taken_over_by_a_reload(tree: Tree, reception: Rece
     assert (main_pid(tree), len(reception.publishes)) == (pid, publishes)
 
 
+def test_settings_it_cannot_start_with_are_an_error_in_the_journal(tree: Tree, reception: Reception) -> None:
+    """Told by name; it is tried again until they are mended."""
+    tree.run(f"sed -i 's/^MAX_RETRIES=.*/MAX_RETRIES=often/' {SETTINGS}; systemctl restart ftp-stream", check=False)
+    assert "MAX_RETRIES = 'often'" in tree.run("journalctl -u ftp-stream -p err -n 3 -o cat --no-pager")
+    tree.run(f"sed -i 's/^MAX_RETRIES=.*/MAX_RETRIES=7/' {SETTINGS}")
+    tree.eventually("systemctl is-active ftp-stream")
+    frames_flow(reception)
+
+
 def test_after_a_reboot_it_comes_back_and_resumes(
     tree: Tree, camera: Camera, reception: Reception, footage: Footage
 ) -> None:
@@ -301,3 +313,37 @@ def test_a_user_that_it_made_goes_with_it(tree: Tree, reception: Reception) -> N
     tree.login('make uninstall-service ARGS="--yes"')
     assert tree.status("getent passwd watcher") != 0
     assert tree.run("ls -d /srv/cameras/gate") == "/srv/cameras/gate\n"
+
+
+def test_several_cameras_with_links_and_spaces(tree: Tree, reception: Reception) -> None:
+    """From `ftp-stream.toml`; each writes to its own places, and the homes are empty but for these."""
+    tree.run(f"rm -r /etc/ftp-stream /var/lib/ftp-stream; mkdir -p /mnt/usb; chown {USER}: /mnt/usb")
+    tree.login("ln -s /mnt/usb ~/linked; mkdir -p ~/'my cameras' ~/kept; rm -f ~/camera_data/*")
+    clone = tree.path(HOME / "ftp-stream")
+    (clone / ".env").write_text(f"GATE={reception.url}\nMIN_FILE_AGE=0\n")
+    (clone / "ftp-stream.toml").write_text(TABLES.format(home=HOME))
+    tree.login("sudo ./install-service.sh --yes")
+    assert tree.run("stat -c '%U %a' /etc/ftp-stream/*") == f"{USER} 600\n" * 2
+    assert tree.run(f"systemd-analyze verify {UNIT}") == ""
+    inside = f"nsenter -t {main_pid(tree)} -m --"
+    assert tree.run(f"{inside} ls {HOME}").split() == ["kept", "linked", "my", "cameras"]
+    for path in ("kept/gate", "linked", "'my cameras'"):
+        tree.run(f"{inside} touch {HOME}/{path}/x")
+    assert tree.run("ls /mnt/usb") == "x\n"
+    assert tree.status(f"{inside} touch /srv/x") != 0
+    tree.login('make uninstall-service ARGS="--yes"')
+
+
+TABLES = """
+[[camera]]
+name = "gate"
+watch_dir = "{home}/my cameras"
+archive_dir = "{home}/kept/gate"
+[[camera.destination]]
+url_env = "GATE"
+[[camera]]
+name = "usb"
+watch_dir = "~/linked"
+[[camera.destination]]
+url = "rtmp://127.0.0.1:9/live/x"
+"""

@@ -6,6 +6,7 @@ import io
 import logging
 import secrets
 import socket
+import sys
 from typing import TYPE_CHECKING, TextIO
 
 import pytest
@@ -14,8 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ftp_stream import logs
+from ftp_stream.cli.common import complain
 from ftp_stream.logs import journald
-from ftp_stream.logs.journald import JournalHandler, encode, fields_of, is_connected
+from ftp_stream.logs.journald import JournalHandler, encode, fields_of, goes_to_journal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -137,12 +139,26 @@ def test_a_format_that_was_asked_for_is_kept_under_systemd(stream: TextIO, tmp_p
     assert '"event": "ready"' in (tmp_path / "stream").read_text()
 
 
-def test_a_stream_that_is_not_the_journals_is_told_from_it(tmp_path: Path) -> None:
+def test_a_stream_that_is_not_the_journals_is_told_from_it(
+    stream: TextIO, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """`JOURNAL_STREAM` is inherited by children whose output goes elsewhere."""
-    assert not is_connected(io.StringIO(), {"JOURNAL_STREAM": "1:2"})
-    with (tmp_path / "file").open("w") as stream:
-        assert not is_connected(stream, {"JOURNAL_STREAM": "1:2"})
-        assert not is_connected(stream, {})
+    assert goes_to_journal(stream)
+    assert not goes_to_journal(io.StringIO())
+    with (tmp_path / "file").open("w") as other:
+        assert not goes_to_journal(other)
+    monkeypatch.delenv("JOURNAL_STREAM")
+    assert not goes_to_journal(stream)
+
+
+def test_what_a_command_complains_of_has_the_priority_of_an_error(
+    stream: TextIO, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As settings that are unusable: the service cannot start and no logging is set up."""
+    monkeypatch.setattr(sys, "stderr", stream)
+    complain("MAX_LAG = 'soon'\nMAX_RETRIES = 'many'")
+    stream.flush()
+    assert (tmp_path / "stream").read_text() == "<3>MAX_LAG = 'soon'\n<3>MAX_RETRIES = 'many'\n"
 
 
 def test_without_a_journal_the_line_goes_to_the_stream_with_its_priority(tmp_path: Path) -> None:

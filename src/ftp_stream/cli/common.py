@@ -1,6 +1,7 @@
 """What the commands share: settings, words for the terminal, exit statuses."""
 
 import os
+import sys
 from pathlib import Path
 
 from rich.console import Console
@@ -24,8 +25,11 @@ out = Console(highlight=False, soft_wrap=False)
 
 def complain(words: str) -> None:
     """Say on standard error what is wrong, without any secret or control character."""
-    lines = "\n".join(map(plain, logs.masked(words).splitlines()))
-    Console(stderr=True, highlight=False, soft_wrap=True).print(Text(lines, "red"))
+    lines = [plain(line) for line in logs.masked(words).splitlines()]
+    if logs.goes_to_journal(sys.stderr):
+        sys.stderr.writelines(logs.prioritised(lines, "error"))
+    else:
+        Console(stderr=True, highlight=False, soft_wrap=True).print(Text("\n".join(lines), "red"))
 
 
 def load_settings() -> Settings:

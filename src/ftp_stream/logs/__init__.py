@@ -3,7 +3,8 @@
 None of them ever has a secret in it.
 """
 
+from ftp_stream.logs.journald import goes_to_journal, prioritised
 from ftp_stream.logs.masking import MASK, Secrets, hide, masked
 from ftp_stream.logs.setup import configure
 
-__all__ = ["MASK", "Secrets", "configure", "hide", "masked"]
+__all__ = ["MASK", "Secrets", "configure", "goes_to_journal", "hide", "masked", "prioritised"]

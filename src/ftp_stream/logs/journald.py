@@ -15,12 +15,12 @@ import struct
 from typing import TYPE_CHECKING, Final, TextIO
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from structlog.typing import EventDict, WrappedLogger
 
-__all__ = ["SOCKET", "JournalHandler", "encode", "fields_of", "is_connected"]
+__all__ = ["SOCKET", "JournalHandler", "encode", "fields_of", "goes_to_journal", "prioritised"]
 
 SOCKET: Final = "/run/systemd/journal/socket"
 IDENTIFIER: Final = "ftp-stream"
@@ -31,13 +31,13 @@ _OWN: Final = frozenset({"MESSAGE", "MESSAGE_ID", "PRIORITY", "SYSLOG_IDENTIFIER
 _PLAIN_VALUE: Final = re.compile(r"[^\s=\"']+")
 
 
-def is_connected(stream: TextIO, environ: Mapping[str, str]) -> bool:
+def goes_to_journal(stream: TextIO) -> bool:
     """Return whether systemd connected a stream to the journal: ``JOURNAL_STREAM`` names its device and inode."""
     try:
         status = os.fstat(stream.fileno())
     except (OSError, ValueError):  # closed, or no file at all
         return False
-    return environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
+    return os.environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
 
 
 def fields_of(event: Mapping[str, object]) -> dict[str, str]:
@@ -102,12 +102,20 @@ class JournalHandler(logging.Handler):
         super().close()
 
     def _say(self, fields: Mapping[str, str]) -> None:
-        """Write a line as sd-daemon(3) reads it: each of its lines with the priority before it."""
         try:
-            self._stream.writelines(f"<{fields['PRIORITY']}>{each}\n" for each in fields["MESSAGE"].splitlines())
+            self._stream.writelines(_prefixed(fields["MESSAGE"].splitlines(), fields["PRIORITY"]))
             self._stream.flush()
         except (OSError, ValueError):
             return  # there is nobody left to tell
+
+
+def prioritised(lines: Iterable[str], level: str) -> Iterator[str]:
+    """Yield lines for a stream that goes to the journal, each with its priority before it (sd-daemon(3))."""
+    return _prefixed(lines, _PRIORITIES[level])
+
+
+def _prefixed(lines: Iterable[str], priority: object) -> Iterator[str]:
+    return (f"<{priority}>{line}\n" for line in lines)
 
 
 def _message(event: str, fields: Mapping[str, object]) -> str:

@@ -48,7 +48,7 @@ def configure(*, log_format: str = "auto", level: str = "info", stream: TextIO |
 
 
 def _handler(log_format: str, target: TextIO) -> logging.Handler:
-    if log_format == "auto" and journald.is_connected(target, os.environ):
+    if log_format == "auto" and journald.goes_to_journal(target):
         journal = journald.JournalHandler(target)
         journal.setFormatter(_formatter(_mask_fields, journal.render))
         return journal
