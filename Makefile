@@ -54,8 +54,8 @@ uninstall-service: ## Remove the service; data and settings stay
 	@$(AS_ROOT) ./install-service.sh --uninstall $(ARGS)
 
 service-status: ## Show what systemd and the installed service say of it
-	@$(AS_ROOT) systemctl status ftp-stream --no-pager --full --lines=0 || true
-	@$(AS_ROOT) ftp-stream status || true
+	@systemctl status ftp-stream --no-pager --full --lines=0 || true
+	@if [ -r /etc/ftp-stream/ftp-stream.env ]; then ftp-stream status; else $(AS_ROOT) ftp-stream status; fi || true
 
 service-logs: ## Show the last 50 lines that the service has logged
 	@$(AS_ROOT) journalctl -u ftp-stream -n 50 --no-pager

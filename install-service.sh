@@ -2,7 +2,8 @@
 # Installs ftp-stream as a service of systemd, or upgrades it: sudo ./install-service.sh [--help]
 # Here is only what must be known before Python can run; the rest is in src/ftp_stream/install.
 set -eu
-cd "$(dirname "$0")"
+umask 022
+cd -P "$(dirname "$0")"
 
 refuse() {
     echo "Nothing was changed: $1" >&2
@@ -42,4 +43,4 @@ as_owner() {
     fi
 }
 as_owner "$python" scripts/bootstrap.py
-exec .venv/bin/python -B -m ftp_stream.install --source "$PWD" --python "$python" "$@"
+exec .venv/bin/python -B -m ftp_stream.install --source "$(pwd -P)" --python "$python" "$@"

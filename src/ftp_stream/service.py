@@ -160,8 +160,13 @@ class Service:
     async def _start_camera(self, settings: CameraSettings) -> None:
         spool = Spool(settings.watch_dir, settings.archive_dir)
         try:
-            if not await asyncio.to_thread(spool.lock):
-                self._log.warning("inbox_not_locked", inbox=str(settings.watch_dir), reason="its disk knows no locks")
+            if not await asyncio.get_running_loop().run_in_executor(self._pool, spool.lock):
+                self._log.warning(
+                    "inbox_not_locked",
+                    camera=settings.name,
+                    inbox=str(settings.watch_dir),
+                    reason="its disk knows no locks",
+                )
         except BaseException:
             spool.close()
             raise
@@ -251,7 +256,7 @@ class Service:
             try:
                 await life()
             except Exception:  # noqa: BLE001 - the last net: one part must not take the others with it
-                self._log.exception("internal_error", part=name, restart_in=RESTART)
+                self._log.exception("internal_error", camera=name.partition("/")[0], part=name, restart_in=RESTART)
                 await asyncio.sleep(RESTART)
             else:
                 return

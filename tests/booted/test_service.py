@@ -156,7 +156,7 @@ def test_the_journal_has_fields_and_priorities(tree: Tree, camera: Camera) -> No
     tree.eventually("journalctl -u ftp-stream CAMERA=camera EVENT=segment_refused -p warning -q --no-pager | grep .")
     broken.unlink()
     warned = entries(tree, "CAMERA=camera", "-p", "warning")
-    assert {entry["PRIORITY"] for entry in warned} <= {"3", "4"}
+    assert {entry["EVENT"] for entry in warned} == {"segment_refused"}
     (refused,) = [entry for entry in warned if entry["EVENT"] == "segment_refused"]
     assert refused["FILE"] == broken.name
     assert refused["SYSLOG_IDENTIFIER"] == "ftp-stream"
@@ -175,7 +175,9 @@ def test_the_make_targets_show_it(tree: Tree) -> None:
     assert "segment_begun" in tree.login("make service-logs")
     live = tree.login("timeout 8 make service-logs-live", check=False)
     assert "segment_begun" in live
-    assert tree.login("ftp-stream plan") == tree.login("ftp-stream plan"), "the command knows the service's settings"
+    shown = tree.login("cd /; ftp-stream check --offline")
+    assert f"{HOME}/camera_data" in shown, "the command knows the service's settings, wherever it is called"
+    assert SETTINGS in shown
 
 
 # --- faults -----------------------------------------------------------------------------------------------------------
@@ -288,6 +290,25 @@ def test_an_upgrade_keeps_settings_and_place(
     check_no_frame_lost(reception, footage)
 
 
+def test_an_upgrade_that_does_not_start_leaves_the_old_version_running(
+    tree: Tree, camera: Camera, reception: Reception
+) -> None:
+    """One that cannot even run is not switched to; one that does not come up is switched back."""
+    assert camera.uploaded
+    publish_source(tree, version="0.9.10")
+    tree.login("git pull -q; echo 'raise SystemExit(\"broken\")' >> src/ftp_stream/cli/__init__.py")
+    said = tree.login('make install-service ARGS="--yes"', check=False)
+    assert "version failed with status 1: broken" in said
+    frames_flow(reception)
+    breaks = 's/^    faulthandler.enable/    raise SystemExit("broken")\\n&/'
+    tree.login(f"git checkout -q .; sed -i '{breaks}' src/ftp_stream/cli/run.py")
+    said = tree.login('make install-service ARGS="--yes"', check=False)
+    assert "back to the version before" in said
+    assert tree.login("ftp-stream version").startswith("ftp-stream 0.9.9 ")
+    tree.login("git checkout -q .")
+    frames_flow(reception)
+
+
 def test_removed_it_leaves_settings_and_data_and_says_so(tree: Tree, camera: Camera) -> None:
     assert camera.uploaded
     pid = main_pid(tree)
@@ -317,8 +338,8 @@ def test_a_user_that_it_made_goes_with_it(tree: Tree, reception: Reception) -> N
 
 def test_several_cameras_with_links_and_spaces(tree: Tree, reception: Reception) -> None:
     """From `ftp-stream.toml`; each writes to its own places, and the homes are empty but for these."""
-    tree.run(f"rm -r /etc/ftp-stream /var/lib/ftp-stream; mkdir -p /mnt/usb; chown {USER}: /mnt/usb")
-    tree.login("ln -s /mnt/usb ~/linked; mkdir -p ~/'my cameras' ~/kept; rm -f ~/camera_data/*")
+    tree.run(f"rm -r /etc/ftp-stream /var/lib/ftp-stream; mkdir -p '/mnt/my disk'; chown {USER}: '/mnt/my disk'")
+    tree.login("ln -s '/mnt/my disk' ~/linked; mkdir -p ~/'my cameras' ~/kept; cp /etc/hosts ~/our.pem")
     clone = tree.path(HOME / "ftp-stream")
     (clone / ".env").write_text(f"GATE={reception.url}\nMIN_FILE_AGE=0\n")
     (clone / "ftp-stream.toml").write_text(TABLES.format(home=HOME))
@@ -326,11 +347,13 @@ def test_several_cameras_with_links_and_spaces(tree: Tree, reception: Reception)
     assert tree.run("stat -c '%U %a' /etc/ftp-stream/*") == f"{USER} 600\n" * 2
     assert tree.run(f"systemd-analyze verify {UNIT}") == ""
     inside = f"nsenter -t {main_pid(tree)} -m --"
-    assert tree.run(f"{inside} ls {HOME}").split() == ["kept", "linked", "my", "cameras"]
+    assert tree.run(f"{inside} ls {HOME}").split() == ["kept", "linked", "my", "cameras", "our.pem"]
     for path in ("kept/gate", "linked", "'my cameras'"):
         tree.run(f"{inside} touch {HOME}/{path}/x")
-    assert tree.run("ls /mnt/usb") == "x\n"
-    assert tree.status(f"{inside} touch /srv/x") != 0
+    assert tree.run("ls '/mnt/my disk'") == "x\n"
+    assert tree.run(f"{inside} cat {HOME}/our.pem") == tree.run("cat /etc/hosts")
+    for path in ("/srv/x", f"{HOME}/x", f"{HOME}/our.pem"):
+        assert tree.status(f"{inside} touch {path}") != 0
     tree.login('make uninstall-service ARGS="--yes"')
 
 
@@ -346,4 +369,5 @@ name = "usb"
 watch_dir = "~/linked"
 [[camera.destination]]
 url = "rtmp://127.0.0.1:9/live/x"
+ca_file = "{home}/our.pem"
 """

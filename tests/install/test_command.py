@@ -7,6 +7,7 @@ import os
 import secrets
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ from ftp_stream.core.status import Status
 from ftp_stream.install import layout
 from ftp_stream.install.__main__ import main
 from ftp_stream.install.machine import account, denied, observe
+from ftp_stream.install.steps import BuildRelease, TryRelease
+from ftp_stream.install.unit import Access
 from ftp_stream.shell import statusfile
 
 if TYPE_CHECKING:
@@ -44,6 +47,10 @@ def run(root: Path, clone: Path, me: str, capsys: pytest.CaptureFixture[str]) ->
         return status, said.out, said.err
 
     return call
+
+
+def access(path: Path, *, writable: bool = True) -> Access:
+    return Access(path, path, writable)
 
 
 def prepare(clone: Path, key: str, more: str = "") -> None:
@@ -105,6 +112,46 @@ def test_a_service_that_was_started_by_hand_must_end_first(
     assert f"process {os.getpid()}" in err
 
 
+def test_settings_with_certificates_of_a_private_authority_install(
+    run: Callable[..., tuple[int, str, str]], clone: Path, key: str
+) -> None:
+    (clone / "our.pem").write_text("x")
+    prepare(clone, key, "RTMP_CA_FILE=our.pem\n")
+    status, out, _ = run("--dry-run")
+    assert status == 0
+    assert f"BindReadOnlyPaths=-{clone}/our.pem" in out
+
+
+def test_an_upgrade_that_does_not_start_goes_back(
+    run: Callable[..., tuple[int, str, str]],
+    clone: Path,
+    key: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """The pictures flow again, and why is told."""
+    prepare(clone, key)
+    previous = layout.PROGRAM / "0.0.1"
+    previous.mkdir(parents=True)
+    layout.CURRENT.symlink_to(previous)
+    earlier = f"{layout.MARK}\n[Service]\n"
+    layout.UNIT.write_text(earlier)
+    (tmp_path / "bin").mkdir()
+    fake = tmp_path / "bin" / "systemctl"  # the first restart fails, the second does not
+    fake.write_text(f'#!/bin/sh\n[ "$1" != restart ] || mkdir {tmp_path}/tried || exit 0\n[ "$1" != restart ]\n')
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+    for step in (BuildRelease, TryRelease):
+        monkeypatch.setattr(step, "do", lambda _step: None)
+    status, out, err = run("--yes")
+    assert status == 1
+    assert "restart ftp-stream failed" in err
+    assert "back to the version before" in out
+    assert layout.CURRENT.readlink() == previous
+    assert layout.UNIT.read_text() == earlier
+    assert previous.exists()
+
+
 def test_what_is_there_is_seen(root: Path, clone: Path, me: str) -> None:
     machine = observe(clone, sys.executable, "", {"SUDO_USER": "somebody-" + secrets.token_hex(4)})
     assert machine.user is None
@@ -133,24 +180,59 @@ def test_a_directory_that_a_new_user_cannot_write_in_is_told_with_the_cure(
     inbox.mkdir()
     for mode, good in ((0o755, False), (0o777, True), (0o1777, False)):
         inbox.chmod(mode)
-        told = denied(machine, [inbox, tmp_path / "nothing"])
+        told = denied(machine, [access(inbox), access(tmp_path / "nothing")])
         assert bool(told) is not good
-    assert f"sudo useradd --system --user-group {machine.user_name} && sudo chgrp" in told[0]
-    assert "is no directory" in denied(machine, [Path(__file__)])[0]
+    assert f"/usr/sbin/nologin {machine.user_name} && sudo chgrp {machine.user_name} {inbox}" in told[0]
+    assert f"sudo chmod g+rwx,-t {inbox}" in told[0]
+    assert "is no directory" in denied(machine, [access(Path(__file__))])[0]
+    assert root.exists()
+
+
+def test_a_file_of_certificates_need_only_be_read(root: Path, clone: Path, tmp_path: Path) -> None:
+    machine = observe(clone, sys.executable, "watcher-" + secrets.token_hex(4), {})
+    authority = tmp_path / "our.pem"
+    authority.write_text("x")
+    for mode, good in ((0o644, True), (0o600, False)):
+        authority.chmod(mode)
+        assert (not denied(machine, [access(authority, writable=False)])) is good
     assert root.exists()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
 def test_a_directory_of_another_user_is_told(root: Path, clone: Path, tmp_path: Path) -> None:
-    """The system itself is asked, as that user, so that groups and access lists count; what lies above does not."""
+    """The system itself is asked, as that user, so that groups and access lists count."""
     machine = observe(clone, sys.executable, "nobody", {})
     above = tmp_path / "above"
     inbox = above / "inbox"
     inbox.mkdir(parents=True)
     above.chmod(0o700)
-    assert denied(machine, [inbox])
+    assert denied(machine, [access(inbox)])
     os.chown(inbox, 65534, -1)
-    assert not denied(machine, [inbox])
+    assert not denied(machine, [access(inbox)]), "bound into a place of its own, what lies above does not matter"
+    assert root.exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+def test_a_directory_that_is_not_bound_must_be_reached_too(root: Path, clone: Path) -> None:
+    machine = observe(clone, sys.executable, "nobody", {})
+    with tempfile.TemporaryDirectory(dir="/srv") as above:  # mode 0700
+        inbox = Path(above) / "inbox"
+        inbox.mkdir()
+        os.chown(inbox, 65534, -1)
+        assert denied(machine, [access(inbox)])
+        Path(above).chmod(0o711)
+        assert not denied(machine, [access(inbox)])
+    assert root.exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+def test_root_has_no_rights_of_its_own_in_the_service(root: Path, clone: Path, tmp_path: Path) -> None:
+    machine = observe(clone, sys.executable, "root", {})
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    assert not denied(machine, [access(inbox)])
+    os.chown(inbox, 65534, 65534)
+    assert denied(machine, [access(inbox)])
     assert root.exists()
 
 
@@ -190,5 +272,5 @@ def test_a_step_that_fails_is_told_in_its_own_words(
     monkeypatch.setenv("PATH", "/nowhere")
     status, out, err = run("--uninstall", "--yes")
     assert status == 1
-    assert "[1/5] systemctl disable" in out
+    assert "[1/6] systemctl disable" in out
     assert "run the same again" in err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -12,14 +13,15 @@ from ftp_stream.config import load
 from ftp_stream.install import layout
 from ftp_stream.install.layout import Account
 from ftp_stream.install.plan import Machine, Plan, accesses, install, state_dir, uninstall
-from ftp_stream.install.steps import CopyJournal, MakeUser, Owned, RemoveUser, Write
+from ftp_stream.install.steps import CopyJournal, MakeDirectory, MakeUser, Owned, Remove, RemoveUser, Write
 
 if TYPE_CHECKING:
     from ftp_stream.config import Settings
 
 T = TypeVar("T")
 TECH = Account("tech", 1000, 1000, "users", Path("/home/tech"))
-ENV = "RTMP_URL=rtmp://h/a/secret-key\nWATCH_DIR=/srv/gate\n"
+KEY = secrets.token_hex(8)
+ENV = f"RTMP_URL=rtmp://h/a/{KEY}\nWATCH_DIR=/srv/gate\n"
 MACHINE = Machine(
     source=Path("/home/tech/ftp-stream"),
     python="/usr/bin/python3",
@@ -60,13 +62,13 @@ def test_settings_are_taken_over_for_the_service_alone(tmp_path: Path) -> None:
     made = writes(install(MACHINE, settings(tmp_path), {}))[layout.DOTENV]
     assert made.text.startswith(ENV)
     assert (made.owner, made.mode) == ("tech", 0o600)
-    assert "secret-key" not in made.words + repr(made)
+    assert KEY not in made.words + repr(made)
 
 
 def test_the_unit_has_no_secret_and_the_users_own_group(tmp_path: Path) -> None:
     plan = install(MACHINE, settings(tmp_path), {})
     assert plan.unit == writes(plan)[layout.UNIT].text
-    assert "secret-key" not in plan.unit
+    assert KEY not in plan.unit
     assert "User=tech\nGroup=users\n" in plan.unit
 
 
@@ -88,8 +90,9 @@ def test_what_was_delivered_by_hand_is_known_to_the_service(tmp_path: Path) -> N
 
 def test_a_missing_user_is_made_and_remembered(tmp_path: Path) -> None:
     plan = install(replace(MACHINE, user=None, user_name="watcher"), settings(tmp_path), {})
-    assert isinstance(plan.steps[0], MakeUser)
     assert writes(plan)[layout.MADE_USER].text == "watcher\n"
+    order = [type(step) for step in plan.steps]
+    assert order[:3] == [MakeDirectory, Write, MakeUser], "whatever breaks off, the removal knows whom to remove"
     assert "User=watcher\nGroup=watcher\n" in plan.unit
 
 
@@ -118,7 +121,7 @@ def test_tables_whose_paths_depend_on_their_place_are_refused(tmp_path: Path) ->
 
 
 def test_a_unit_that_was_written_by_hand_is_kept_where_only_root_sees_it(tmp_path: Path) -> None:
-    by_hand = "[Service]\nEnvironment=RTMP_URL=rtmp://h/a/secret-key\n"
+    by_hand = f"[Service]\nEnvironment=RTMP_URL=rtmp://h/a/{KEY}\n"
     plan = install(replace(MACHINE, unit=by_hand), settings(tmp_path), {})
     kept = writes(plan)[layout.KEPT_UNIT]
     assert (kept.text, kept.owner, kept.mode) == (by_hand, "root", 0o600)
@@ -152,11 +155,58 @@ def test_the_removal_takes_all_but_settings_and_data_and_says_what_it_leaves() -
     assert words[0] == "systemctl disable --quiet --now ftp-stream"
     for path in (layout.UNIT, layout.COMMAND, layout.PROGRAM):
         assert f"remove {path}" in words
-    assert plan.steps[-1] == RemoveUser("watcher")
+    assert plan.steps.index(RemoveUser("watcher")) < plan.steps.index(Remove(layout.PROGRAM)), "known until it is gone"
     left = "\n".join(plan.notes)
     for path in (layout.SETTINGS, layout.STATE, layout.DROP_INS, Path("/srv/gate")):
         assert f"Left: {path}" in left
         assert not [each for each in words if each.endswith(str(path))]
+
+
+def test_a_removed_users_number_opens_no_key() -> None:
+    """Its number may be given to the next user that is made."""
+    there = replace(MACHINE, has_program=True, made_user="watcher", installed=True, has_state=True, tables="")
+    steps = uninstall(there, []).steps
+    assert Owned(layout.DOTENV, "root") in steps
+    assert Owned(layout.TABLES, "root") in steps
+    assert f"chown -R -h root: {layout.STATE}" in [step.words for step in steps]
+    assert not [step for step in uninstall(replace(there, made_user=""), []).steps if isinstance(step, Owned)]
+
+
+def test_what_was_taken_over_is_complete_once_the_settings_are_there(tmp_path: Path) -> None:
+    """Their presence is what tells that nothing more is to be taken over."""
+    there = replace(MACHINE, journal=Path("/home/tech/.local/state/ftp-stream/journal.db"), tables="")
+    steps = install(there, settings(tmp_path), {}).steps
+    last = steps.index(writes(install(there, settings(tmp_path), {}))[layout.DOTENV])
+    taken = [step for step in steps if isinstance(step, CopyJournal) or step.words.startswith(f"write {layout.TABLES}")]
+    assert len(taken) == 2
+    assert all(steps.index(step) < last for step in taken)
+
+
+def test_an_upgrade_knows_the_way_back(tmp_path: Path) -> None:
+    earlier = f"{layout.MARK}\nUser=tech\n"
+    there = replace(MACHINE, installed=True, unit=earlier, has_program=True, previous=layout.PROGRAM / "1.1-then")
+    back = [step.words for step in install(there, settings(tmp_path), {}).back]
+    assert back[0] == f"let {layout.CURRENT} lead to {layout.PROGRAM}/1.1-then"
+    assert back[-1] == "systemctl restart ftp-stream"
+    assert not install(MACHINE, settings(tmp_path), {}).back
+
+
+def test_another_user_gets_only_what_he_can_reach(tmp_path: Path) -> None:
+    there = replace(MACHINE, installed=True, unit=f"{layout.MARK}\n", earlier_user="other")
+    assert not install(there, settings(tmp_path), {}).problems
+    elsewhere = settings(tmp_path, f"{ENV}STATE_DIR=/srv/state\n")
+    (told,) = install(there, elsewhere, {}).problems
+    assert "runs as other" in told
+    assert "sudo chown -R tech /srv/state" in told
+    tables = '[[camera]]\nname = "gate"\nwatch_dir = "~/gate"\n[[camera.destination]]\nurl = "rtmp://h/a/k"\n'
+    (told,) = install(replace(there, tables=tables), settings(tmp_path, "", tables), {}).problems
+    assert "watch_dir = '~/gate'" in told
+
+
+def test_an_installed_service_without_a_destination_is_told_its_own_file(tmp_path: Path) -> None:
+    there = replace(MACHINE, installed=True)
+    (told,) = install(there, settings(tmp_path, "WATCH_DIR=/srv/gate\n"), {}).problems
+    assert told == f"no RTMP_URL: set it in {layout.DOTENV}"
 
 
 def test_a_removal_that_broke_off_goes_on() -> None:

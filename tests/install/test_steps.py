@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import sqlite3
 import sys
 from pathlib import Path
@@ -20,6 +21,7 @@ from ftp_stream.install.steps import (
     RemoveOthers,
     RemoveUser,
     Run,
+    TryRelease,
     Write,
 )
 
@@ -104,6 +106,52 @@ def test_a_journal_comes_with_what_is_still_in_its_log(tmp_path: Path, me: str) 
     new.close()
     assert (tmp_path / "state").stat().st_mode & 0o777 == 0o700
     assert (tmp_path / "state" / "journal.db").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_journal_that_cannot_be_read_leaves_nothing_half_done(tmp_path: Path, me: str) -> None:
+    (tmp_path / "journal.db").write_bytes(b"no database" * 1000)
+    with pytest.raises(InstallationError, match="cannot be read"):
+        CopyJournal(tmp_path / "journal.db", tmp_path / "state" / "journal.db", me).do()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["journal.db", "state"]
+    assert list((tmp_path / "state").iterdir()) == []
+
+
+def test_the_program_is_tried(tmp_path: Path, me: str) -> None:
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin" / "ftp-stream"
+    program.write_text("#!/bin/sh\necho $1: no such library; exit 3\n")
+    program.chmod(0o755)
+    with pytest.raises(InstallationError, match="status 3: version: no such library"):
+        TryRelease(tmp_path, me).do()
+
+
+def test_a_command_that_is_not_there_is_told() -> None:
+    with pytest.raises(InstallationError, match=r"^/nowhere/x cannot be started: No such file"):
+        Run(("/nowhere/x",)).do()
+
+
+def test_a_user_who_is_gone_already_is_no_error() -> None:
+    RemoveUser("nobody-" + secrets.token_hex(4)).do()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives directories away")
+def test_directories_on_the_way_belong_to_whom_theirs_belongs(tmp_path: Path) -> None:
+    os.chown(tmp_path, 65534, 65534)
+    MakeDirectory(tmp_path / "a" / "b", "root").do()
+    assert (tmp_path / "a").stat().st_uid == 65534
+    assert (tmp_path / "a" / "b").stat().st_uid == 0
+
+
+def test_a_link_in_the_place_of_a_directory_is_not_followed(tmp_path: Path, me: str) -> None:
+    """As whoever owns the directory above might put there while root works in it."""
+    (tmp_path / "above").mkdir()
+    (tmp_path / "above" / "inbox").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(OSError, match=r"Not a directory|symbolic links"):
+        MakeDirectory(tmp_path / "above" / "inbox" / "x", me).do()
+    (tmp_path / "settings").symlink_to(tmp_path / "other")
+    (tmp_path / "other").write_text("x")
+    with pytest.raises(OSError, match="symbolic links"):
+        Owned(tmp_path / "settings", me).do()
 
 
 def test_a_command_that_fails_tells_its_own_words_and_the_cure() -> None:

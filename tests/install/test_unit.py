@@ -74,6 +74,33 @@ def test_a_file_of_certificates_in_a_home_can_be_read() -> None:
     assert granted("/etc/ssl/our.pem", writable=False) == []
 
 
+def test_a_link_with_spaces_on_both_sides_is_two_words() -> None:
+    """A colon within quotes would separate nothing, and the "-" would let systemd pass over it without a word."""
+    assert granted("/home/tech/my cameras", "/mnt/my disk/cam") == [
+        'BindPaths="-/mnt/my disk/cam":"/home/tech/my cameras"',
+        'ReadWritePaths="-/home/tech/my cameras"',
+    ]
+
+
+@pytest.mark.parametrize("path", ["/tmp/cam", "/var/tmp/cam", "/run/user/1000/cam"])  # noqa: S108
+def test_what_else_is_hidden_is_bound_too(path: str) -> None:
+    assert granted(path)[0] == f"BindPaths=-{path}"
+
+
+def test_what_lies_inside_another_is_opened_with_it() -> None:
+    """Each that is opened is a mount of its own, and a file cannot be renamed from one into another."""
+    text = lines(*(Access(Path(each), Path(each)) for each in ("/srv/gate/_kept", "/srv/gate", "/srv/gatepost")))
+    assert [line for line in text if line.startswith("ReadWrite")] == [
+        "ReadWritePaths=-/srv/gate",
+        "ReadWritePaths=-/srv/gatepost",
+    ]
+
+
+def test_root_keeps_its_files_from_all_others() -> None:
+    assert "UMask=0077\n" in unit("root", "root", [])
+    assert "UMask=0027\n" in unit("watcher", "cameras", [])
+
+
 def test_names_with_spaces_and_percent_signs_are_spelt_for_systemd() -> None:
     assert granted("/srv/my cameras/50%") == ['ReadWritePaths="-/srv/my cameras/50%%"']
 

@@ -7,6 +7,7 @@ import logging
 import secrets
 import socket
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO
 
 import pytest
@@ -161,13 +162,27 @@ def test_what_a_command_complains_of_has_the_priority_of_an_error(
     assert (tmp_path / "stream").read_text() == "<3>MAX_LAG = 'soon'\n<3>MAX_RETRIES = 'many'\n"
 
 
-def test_without_a_journal_the_line_goes_to_the_stream_with_its_priority(tmp_path: Path) -> None:
+def test_without_a_journal_the_line_goes_to_the_stream_with_its_priority(stream: TextIO, tmp_path: Path) -> None:
     """As when journald restarts; systemd reads the number before each line."""
-    stream = io.StringIO()
     handler = JournalHandler(stream, tmp_path / "nothing")
     record = logging.LogRecord("x", logging.ERROR, "", 0, "two\nlines", None, None)
     add_level, without_meta = structlog.stdlib.add_log_level, structlog.stdlib.ProcessorFormatter.remove_processors_meta
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(processors=[add_level, without_meta, handler.render]))
     handler.emit(record)
     handler.close()
-    assert stream.getvalue() == "<3>two\n<3>lines\n"
+    assert (tmp_path / "stream").read_text() == "<3>two\n<3>lines\n"
+
+
+def test_a_journal_that_stands_still_holds_up_nobody() -> None:
+    """Neither its socket nor the stream takes any more: lines are lost, and the service goes on."""
+    end, ours = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    with end, ours, ours.makefile("w") as stuck:
+        handler = JournalHandler(stuck, "/nowhere/socket")
+        handler.setFormatter(structlog.stdlib.ProcessorFormatter(processors=[handler.render]))
+        record = logging.LogRecord("x", logging.ERROR, "", 0, "x" * 1000, None, None)
+        for _ in range(2000):
+            handler.emit(record)
+        handler.close()
+        end.close()
+        with suppress(OSError):
+            stuck.close()

@@ -268,6 +268,18 @@ def test_a_missing_inbox_is_named_with_its_cure(tmp_path: Path) -> None:
             use()
 
 
+def test_a_removed_inbox_is_noticed_though_a_mount_still_leads_to_it(tmp_path: Path) -> None:
+    """As in the namespace of an installed service, where its name is a mount; here a descriptor stands for that."""
+    (tmp_path / "inbox").mkdir()
+    held = os.open(tmp_path / "inbox", os.O_RDONLY)
+    with Spool(Path(f"/proc/self/fd/{held}")) as spool:
+        assert spool.scan().files == []
+        (tmp_path / "inbox").rmdir()
+        with pytest.raises(StorageError, match="restart the service if the new one is meant"):
+            spool.scan()
+    os.close(held)
+
+
 def test_a_replaced_inbox_is_not_taken_for_an_empty_one(root: Path, spool: Spool) -> None:
     """A disk that is unmounted leaves an empty directory of the same name; to lock again accepts it."""
     put(root / "x.mp4")
@@ -729,7 +741,7 @@ def test_a_read_only_disk_is_an_error_with_the_cure(small_disk: Path) -> None:
     with Spool(small_disk) as spool:
         [file] = spool.scan().files
         for act in (spool.delete, spool.set_aside):
-            with pytest.raises(StorageError, match="read-only"):
+            with pytest.raises(StorageError, match="Read-only file system; make install-service again"):
                 act(file)
 
 

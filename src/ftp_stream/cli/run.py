@@ -46,6 +46,7 @@ class _Run:
         self._stack = AsyncExitStack()
         self._notifier = self._stack.enter_context(Notifier(os.environ))
         self._disk = ThreadPoolExecutor(1, "status")
+        self._reader = ThreadPoolExecutor(1, "settings")  # it looks where inboxes lead, and a disk may stand still
         self._writing: Future[None] | None = None
         self._log = structlog.get_logger()
         self._started = False
@@ -105,7 +106,7 @@ class _Run:
         """Change to the settings as they stand now; where they are unusable, nothing changes."""
         self._notifier.reloading()
         try:
-            settings = load_settings()
+            settings = await asyncio.get_running_loop().run_in_executor(self._reader, load_settings)
             logs.configure(log_format=settings.log_format, level=settings.log_level)
             await service.reload(await self._complete(settings))
         except (ConfigError, StorageError) as error:
@@ -113,7 +114,8 @@ class _Run:
         except Exception:  # noqa: BLE001 - the last net: the service goes on with what it has
             self._log.exception("internal_error", part="reload")
         finally:
-            self._notifier.ready()
+            if self._started:
+                self._notifier.ready()
 
     # --- what the service tells -------------------------------------------------------------------------------------
 
@@ -135,6 +137,7 @@ class _Run:
 
     def _end_telling(self) -> None:
         self._disk.shutdown(wait=False)
+        self._reader.shutdown(wait=False, cancel_futures=True)
         if self._writing is None or wait([self._writing], LAST).done:
             with suppress(StorageError):  # a reader sees from the process's number that it is over
                 statusfile.remove(self._settings.state_dir)

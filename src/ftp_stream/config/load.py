@@ -57,11 +57,11 @@ class _Loading:
         path = Path(os.path.abspath(directory / (env_file or DOTENV)))  # noqa: PTH100 - a link stays as it is written
         self._directory = path.parent
         self._dotenv_name = DOTENV if env_file is None else str(path)
-        if env_file and not path.exists():
-            self.problems.append(f"{path}: there is no such file of settings")
         self._home = environ.get("HOME", "")
         self._environ = from_environ(environ)
-        self._dotenv, dotenv_variables = read_dotenv(path, self._dotenv_name, environ, self.problems)
+        self._dotenv, dotenv_variables = read_dotenv(
+            path, self._dotenv_name, environ, self.problems, required=env_file is not None
+        )
         self._variables = {ENVIRONMENT: environ, self._dotenv_name: dotenv_variables}
         self._toml = read_toml(self._directory / TOML, self.problems)
         self._top = top_layer(self._toml, self.problems)

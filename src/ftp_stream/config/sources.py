@@ -88,18 +88,21 @@ def from_table(table: Mapping[str, object], names: Mapping[str, str], section: s
     return Layer(TOML, section, raw, spellings={name: key for key, name in names.items()})
 
 
-def read_dotenv(path: Path, name: str, environ: Mapping[str, str], problems: list[str]) -> tuple[Layer, dict[str, str]]:
+def read_dotenv(
+    path: Path, name: str, environ: Mapping[str, str], problems: list[str], *, required: bool
+) -> tuple[Layer, dict[str, str]]:
     """Return what ``.env`` sets, and all its variables; what cannot be read is added to ``problems``.
 
     Args:
-        path: The file; one that does not exist sets nothing.
+        path: The file.
         name: What it is called in what is told.
         environ: What its values may refer to, as in ``${HOME}/videos``.
         problems: Grows.
+        required: That it does not exist is a problem; else it sets nothing.
     """
     variables: dict[str, str] = {}
     lines: dict[str, int] = {}
-    for binding in parse_stream(io.StringIO(_text(path, problems))):
+    for binding in parse_stream(io.StringIO(_text(path, problems, required=required))):
         text = binding.original.string
         empty_lines = text[: len(text) - len(text.lstrip())].count("\n")  # they belong to what follows them
         line = binding.original.line + empty_lines
@@ -122,11 +125,12 @@ def read_toml(path: Path, problems: list[str]) -> dict[str, object]:
         return {}
 
 
-def _text(path: Path, problems: list[str]) -> str:
+def _text(path: Path, problems: list[str], *, required: bool = False) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        return ""
+        if required:
+            problems.append(f"{path}: there is no such file of settings")
     except OSError as error:
         problems.append(f"{path} cannot be read: {error.strerror}")
     except UnicodeDecodeError as error:

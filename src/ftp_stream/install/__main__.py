@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from ftp_stream import __version__
-from ftp_stream.errors import ConfigError, FtpStreamError
+from ftp_stream.errors import ConfigError, FtpStreamError, InstallationError
 from ftp_stream.install import layout, plan
 from ftp_stream.install.machine import denied, leads, observe, running_by_hand, settings_of
 
@@ -28,6 +28,7 @@ _DONE, _FAILED, _REFUSED = 0, 1, 2
 
 def main(argv: Sequence[str]) -> int:
     """Install, upgrade or remove the service; return the exit status: 1 a step failed, 2 nothing was done."""
+    os.umask(0o022)  # everyone may read the program; what nobody may read has a mode of its own
     options = _parser().parse_args(argv)
     try:
         machine = observe(options.source, options.python, options.user, os.environ)
@@ -36,7 +37,9 @@ def main(argv: Sequence[str]) -> int:
         _refuse(str(error))
     except (FtpStreamError, OSError) as error:
         sys.stderr.write(f"{error}\nWhat was done before this stays; mend it and run the same again.\n")
-        return _FAILED
+    except KeyboardInterrupt:
+        sys.stderr.write("\nBroken off. What was done before this stays; run the same again.\n")
+    return _FAILED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -54,10 +57,11 @@ def _parser() -> argparse.ArgumentParser:
 def _install(machine: Machine, options: argparse.Namespace) -> int:
     settings = settings_of(machine)
     found = leads(settings)
-    missing = tuple(each.name for each in plan.accesses(settings, {}) if each.writable and not each.name.exists())
+    wanted = plan.accesses(settings, found)
+    missing = tuple(each.name for each in wanted if each.writable and not each.name.exists())
     machine = replace(machine, missing=missing)
     decided = plan.install(machine, settings, found)
-    problems = [*decided.problems, *denied(machine, found), running_by_hand(machine, settings, time.time())]
+    problems = [*decided.problems, *denied(machine, wanted), running_by_hand(machine, settings, time.time())]
     if any(problems):
         _refuse(*filter(None, problems))
     if options.dry_run:
@@ -73,11 +77,24 @@ def _install(machine: Machine, options: argparse.Namespace) -> int:
         return _refused_by_user()
     _carry_out(decided.steps)
     if options.no_start or not (options.yes or _agreed("Restart it now?" if is_upgrade else "Start it now?")):
-        _say(f"Installed, and not started: sudo systemctl start {layout.SERVICE}")
+        verb = "restart" if is_upgrade else "start"
+        _say(f"Installed, and not {verb}ed: sudo systemctl {verb} {layout.SERVICE}")
         return _DONE
-    _carry_out(decided.start)
+    try:
+        _carry_out(decided.start)
+    except InstallationError as failed:
+        return _go_back(decided.back, failed)
     _say(_AFTERWARDS.format(version=__version__, settings=layout.DOTENV))
     return _DONE
+
+
+def _go_back(steps: Sequence[Step], failed: InstallationError) -> int:
+    """Start the version that ran before: pictures that flow are worth more than a new version."""
+    sys.stderr.write(f"{failed}\n")
+    if steps:
+        _say("It did not start: back to the version before.")
+        _carry_out(steps)
+    return _FAILED
 
 
 def _uninstall(machine: Machine, options: argparse.Namespace) -> int:

@@ -16,13 +16,15 @@ from ftp_stream.errors import ConfigError
 from ftp_stream.install import layout
 from ftp_stream.install.layout import Account
 from ftp_stream.install.plan import Machine, accesses, state_dir
-from ftp_stream.install.unit import made_for
+from ftp_stream.install.steps.system import NEW_USER
+from ftp_stream.install.unit import is_hidden, made_for
 from ftp_stream.shell import statusfile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from ftp_stream.config import Settings
+    from ftp_stream.install.unit import Access
 
 __all__ = ["account", "denied", "leads", "observe", "running_by_hand", "settings_of"]
 
@@ -72,9 +74,12 @@ def observe(source: Path, python: str, user: str, environ: Mapping[str, str]) ->
         tables=_text(layout.TABLES if installed else source / layout.TABLES.name),
         installed=installed,
         journal=journal if fresh and journal.exists() else None,
+        previous=layout.CURRENT.readlink() if layout.CURRENT.is_symlink() else None,
+        earlier_user=earlier,
         made_user=(_text(layout.MADE_USER) or "").strip(),
         has_program=layout.PROGRAM.exists(),
         has_drop_ins=layout.DROP_INS.exists(),
+        has_state=layout.STATE.exists(),
     )
 
 
@@ -95,40 +100,49 @@ def leads(settings: Settings) -> dict[Path, Path]:
     return {each.name: Path(os.path.realpath(each.name)) for each in accesses(settings, {})}
 
 
-def denied(machine: Machine, directories: Iterable[Path]) -> list[str]:
-    """Return the directories that the service could not work in, each with the cure."""
-    return [words for path in directories if path.exists() and (words := _denied(machine, path))]
+def denied(machine: Machine, wanted: Iterable[Access]) -> list[str]:
+    """Return what the service could not work with, each with the cure; what does not exist yet is left out."""
+    return [words for access in wanted if access.name.exists() and (words := _denied(machine, access))]
 
 
-def _denied(machine: Machine, path: Path) -> str:
+def _denied(machine: Machine, access: Access) -> str:
+    user, name, path = machine.user, machine.user_name, access.name
+    if not access.writable:
+        return "" if _may(user, path, os.R_OK) else f"{name} may not read {path}: put it where all may read it"
     if not path.is_dir():
         return f"{path} is no directory"
-    status, user, name = path.stat(), machine.user, machine.user_name
-    if _may_work_in(user, path):
+    if _may(user, path, os.R_OK | os.W_OK | os.X_OK) and not _is_sticky_for(user, path):
         return ""
-    cure = f"sudo chgrp {user.group if user else name} {path} && sudo chmod g+rwx {path}"
-    first = "" if user else f"sudo useradd --system --user-group {name} && "
-    return f"{name} may not write in {path} ({stat.filemode(status.st_mode)}): {first}{cure}"
+    cure = f"sudo chgrp {user.group if user else name} {path} && sudo chmod g+rwx,-t {path}"
+    first = "" if user else f"sudo useradd {' '.join(NEW_USER)} {name} && "
+    return f"{name} may not write in {path} ({stat.filemode(path.stat().st_mode)}): {first}{cure}"
 
 
-def _may_work_in(user: Account | None, path: Path) -> bool:
-    """Return whether a user may read, write and delete what others put into a directory; ``None`` is a new user."""
+def _is_sticky_for(user: Account | None, path: Path) -> bool:
+    """Return whether a user may not delete there what others have put there."""
     status = path.stat()
+    return bool(status.st_mode & stat.S_ISVTX) and (user is None or user.uid != status.st_uid)
+
+
+def _may(user: Account | None, path: Path, rights: int) -> bool:
+    """Return whether a user will have these rights (R_OK, W_OK, X_OK) in the service; ``None`` is a new user."""
     if user is None:
-        return status.st_mode & stat.S_IRWXO == stat.S_IRWXO and not status.st_mode & stat.S_ISVTX
-    if status.st_mode & stat.S_ISVTX and user.uid not in {0, status.st_uid}:
-        return False
+        return not rights & ~path.stat().st_mode
+    if user.uid == 0:  # the service has none of root's rights: it is the owner of its files, and nothing more
+        status = path.stat()
+        shift = 6 if status.st_uid == 0 else 3 if status.st_gid == 0 else 0
+        return not rights & ~(status.st_mode >> shift)
     if os.geteuid() not in {0, user.uid}:
         return True  # cannot be told as somebody else; the installation itself runs as root
-    return _as(user, path)
+    return _as(user, path, rights)
 
 
-def _as(user: Account, path: Path) -> bool:
+def _as(user: Account, path: Path, rights: int) -> bool:
     """Ask the system itself, as that user: it knows groups and access lists.
 
-    The directory is opened before: the service finds it bound into its own homes, whatever lies above it.
+    What is bound into a place of its own is asked by its descriptor: what lies above it does not matter then.
     """
-    place = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    place = os.open(path, os.O_PATH | os.O_CLOEXEC) if is_hidden(path) else None
     child = os.fork()
     if not child:
         allowed = False
@@ -137,10 +151,11 @@ def _as(user: Account, path: Path) -> bool:
                 os.initgroups(user.name, user.gid)
                 os.setgid(user.gid)
                 os.setuid(user.uid)
-            allowed = os.access(".", os.R_OK | os.W_OK | os.X_OK, dir_fd=place)
+            allowed = os.access(path if place is None else f"/proc/self/fd/{place}", rights)
         finally:
             os._exit(not allowed)
-    os.close(place)
+    if place is not None:
+        os.close(place)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
@@ -152,7 +167,9 @@ def running_by_hand(machine: Machine, settings: Settings, wall: float) -> str:
     reading = statusfile.read(machine.builder.home / _STATE if place == layout.STATE else place, wall)
     if reading.status is None:
         return ""
-    return f"the service runs already, started by hand (process {reading.status.pid}): end it first, with Ctrl-C there"
+    by_unit = machine.unit and not machine.unit.startswith(layout.MARK)
+    how = "sudo systemctl stop ftp-stream" if by_unit else "with Ctrl-C there"
+    return f"the service runs already, started by hand (process {reading.status.pid}): end it first, {how}"
 
 
 def _text(path: Path) -> str | None:

@@ -18,6 +18,7 @@ from ftp_stream.install.steps import (
     RemoveUser,
     Run,
     Step,
+    TryRelease,
     Write,
 )
 from ftp_stream.install.unit import Access, is_fit, unit
@@ -49,7 +50,10 @@ class Machine:
     missing: tuple[Path, ...] = ()  # directories that the settings name and that do not exist
     made_user: str = ""  # the user that an earlier installation made
     has_program: bool = False
+    previous: Path | None = None  # the version that runs now
+    earlier_user: str = ""  # whom it runs as now
     has_drop_ins: bool = False
+    has_state: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,7 @@ class Plan:
 
     steps: tuple[Step, ...] = ()
     start: tuple[Step, ...] = ()  # to start it now
+    back: tuple[Step, ...] = ()  # to the version before, where this one does not start
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     unit: str = ""
@@ -94,15 +99,17 @@ def install(machine: Machine, settings: Settings, leads: dict[Path, Path]) -> Pl
         leads: Every path that they name -> the same without links.
     """
     wanted = accesses(settings, leads)
-    problems = [*_without_url(settings), *_unfit(wanted), *_unmovable(machine)]
+    problems = [*_without_url(machine, settings), *_unfit(wanted), *_unmovable(machine, settings)]
     if problems:
         return Plan(problems=tuple(problems))
     name = machine.user_name
     text = unit(name, machine.user.group if machine.user else name, wanted)
-    steps: list[Step] = [] if machine.user else [MakeUser(name, layout.STATE)]
-    steps.append(BuildRelease(machine.source, machine.release, machine.python, machine.builder))
-    if not machine.user:
+    steps: list[Step] = [MakeDirectory(layout.PROGRAM)]
+    if not machine.user:  # written down first: whatever breaks off, the removal knows whom to remove
         steps.append(Write(layout.MADE_USER, f"{name}\n", "the user that goes with the installation"))
+        steps.append(MakeUser(name, layout.STATE))
+    steps.append(BuildRelease(machine.source, machine.release, machine.python, machine.builder))
+    steps.append(TryRelease(machine.release, name))
     steps += [MakeDirectory(path, name) for path in machine.missing]
     steps += _settings(machine, settings)
     by_hand = bool(machine.unit) and not machine.unit.startswith(layout.MARK)
@@ -119,17 +126,30 @@ def install(machine: Machine, settings: Settings, leads: dict[Path, Path]) -> Pl
         Run(("systemctl", "restart", layout.SERVICE), f"see why: sudo journalctl -u {layout.SERVICE} -n 20")
     ]
     start += [RemoveOthers(layout.PROGRAM, machine.release)] if machine.has_program else []
-    return Plan(tuple(steps), tuple(start), notes=tuple(_notes(machine, by_hand=by_hand)), unit=text)
+    return Plan(tuple(steps), tuple(start), _back(machine), notes=tuple(_notes(machine, by_hand=by_hand)), unit=text)
 
 
-def _without_url(settings: Settings) -> list[str]:
+def _back(machine: Machine) -> tuple[Step, ...]:
+    """Return how to go back to the version that ran before, nothing where none did."""
+    if not machine.previous or not machine.unit.startswith(layout.MARK):
+        return ()
+    return (
+        Link(layout.CURRENT, machine.previous),
+        Write(layout.UNIT, machine.unit, "the unit as it was"),
+        Run(("systemctl", "daemon-reload")),
+        Run(("systemctl", "restart", layout.SERVICE)),
+    )
+
+
+def _without_url(machine: Machine, settings: Settings) -> list[str]:
+    where = layout.DOTENV if machine.installed else ".env (cp .env.example .env)"
     missing = [
         f"{camera.name}/{each.name}" if settings.tables else ""
         for camera in settings.cameras
         for each in camera.destinations
         if each.url is None
     ]
-    return [f"no RTMP_URL{f' for {name}' if name else ''}: set it in .env (cp .env.example .env)" for name in missing]
+    return [f"no RTMP_URL{f' for {name}' if name else ''}: set it in {where}" for name in missing]
 
 
 def _unfit(wanted: list[Access]) -> list[str]:
@@ -140,14 +160,29 @@ def _unfit(wanted: list[Access]) -> list[str]:
     ]
 
 
-def _unmovable(machine: Machine) -> list[str]:
-    if machine.installed or machine.tables is None:
+def _unmovable(machine: Machine, settings: Settings) -> list[str]:
+    """Return what would mean something else to the service than it does now."""
+    if machine.installed:
+        return _unchangeable(machine, settings)
+    if machine.tables is None:
         return []
     same_home = machine.user is not None and machine.user.home == machine.builder.home
     return [
         f"ftp-stream.toml moves to {layout.SETTINGS}: write this path in full, from / on: {path}"
         for path in takeover.unmovable(machine.tables, same_home=same_home)
     ]
+
+
+def _unchangeable(machine: Machine, settings: Settings) -> list[str]:
+    """Return why the service cannot become another user's: what it has would be out of that user's reach."""
+    if machine.earlier_user in {"", machine.user_name}:
+        return []
+    paths = takeover.unmovable(machine.tables or "", same_home=False)
+    found = [f"write this path in full in {layout.TABLES}: {path}" for path in paths]
+    if (place := state_dir(settings)) != layout.STATE:
+        found.append(f"{place} belongs to {machine.earlier_user}: sudo chown -R {machine.user_name} {place}")
+    words = f"the service runs as {machine.earlier_user}; before it can run as {machine.user_name},"
+    return [f"{words} {each}" for each in found]
 
 
 def _settings(machine: Machine, settings: Settings) -> list[Step]:
@@ -158,15 +193,13 @@ def _settings(machine: Machine, settings: Settings) -> list[Step]:
         return [Owned(path, name) for path in files]
     place = state_dir(settings)
     text = takeover.moved(machine.dotenv or "", machine.source, machine.builder.home, place)
-    steps: list[Step] = [
-        MakeDirectory(layout.SETTINGS),
-        Write(layout.DOTENV, text, "the settings, taken over from .env", name, 0o600),
-    ]
-    if machine.tables is not None:
-        steps.append(Write(layout.TABLES, machine.tables, "the cameras, taken over from ftp-stream.toml", name, 0o600))
+    steps: list[Step] = [MakeDirectory(layout.SETTINGS)]
     if machine.journal and place == layout.STATE:
         steps.append(CopyJournal(machine.journal, place / "journal.db", name))
-    return steps
+    if machine.tables is not None:
+        steps.append(Write(layout.TABLES, machine.tables, "the cameras, taken over from ftp-stream.toml", name, 0o600))
+    # last: once it is there, all has been taken over
+    return [*steps, Write(layout.DOTENV, text, "the settings, taken over from .env", name, 0o600)]
 
 
 def _notes(machine: Machine, *, by_hand: bool) -> list[str]:
@@ -196,11 +229,19 @@ def uninstall(machine: Machine, data: list[Path]) -> Plan:
         return Plan(problems=(f"{layout.UNIT} was written by hand: remove it by hand too, as the README says",))
     steps: list[Step] = []
     if machine.unit:
-        steps += [Run(("systemctl", "disable", "--quiet", "--now", layout.SERVICE)), Remove(layout.UNIT)]
-        steps += [Run(("systemctl", "daemon-reload"))]
-    steps += [Remove(layout.COMMAND), Remove(layout.PROGRAM)]
-    if machine.made_user:
+        steps += [
+            Run(("systemctl", "disable", "--quiet", "--now", layout.SERVICE)),
+            Run(("systemctl", "reset-failed", layout.SERVICE)),
+            Remove(layout.UNIT),
+            Run(("systemctl", "daemon-reload")),
+        ]
+    if machine.made_user:  # its number may be given to somebody else, who must not find a key
+        files = [layout.DOTENV] if machine.tables is None else [layout.DOTENV, layout.TABLES]
+        steps += [Owned(path, "root") for path in files if machine.installed]
+        steps += [Run(("chown", "-R", "-h", "root:", str(layout.STATE)))] if machine.has_state else []
         steps.append(RemoveUser(machine.made_user))
+    # what tells that there is something to remove goes last
+    steps += [Remove(layout.COMMAND), Remove(layout.PROGRAM)]
     kept = [f"{layout.SETTINGS} (settings, with the stream key)", f"{layout.STATE} (journal)"]
     kept += [f"{layout.DROP_INS} (what systemctl edit made)"] if machine.has_drop_ins else []
     kept += [str(path) for path in data]

@@ -12,10 +12,11 @@ from ftp_stream.install.layout import CURRENT, DOTENV, MARK, SERVICE
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Access", "is_fit", "made_for", "unit"]
+__all__ = ["Access", "is_fit", "is_hidden", "made_for", "unit"]
 
 _UNFIT = frozenset("\"'\\:\t\n\r")  # have a meaning in a list of paths, and no spelling that all versions take
-_HOMES = (Path("/home"), Path("/root"), Path("/run/user"))  # what ProtectHome= hides
+# What ProtectHome= and PrivateTmp= hide
+_HIDDEN = tuple(map(Path, ("/home", "/root", "/run/user", "/tmp", "/var/tmp")))  # noqa: S108 - nothing is made there
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ def unit(user: str, group: str, accesses: Iterable[Access]) -> str:
         group: Likewise.
         accesses: The inboxes and whatever else the settings name.
     """
-    paths = "".join(f"{line}\n" for access in accesses for line in _granted(access))
+    paths = "".join(f"{line}\n" for access in _outermost(accesses) for line in _granted(access))
     return _UNIT.format(
         mark=MARK,
         version=__version__,
@@ -48,6 +49,7 @@ def unit(user: str, group: str, accesses: Iterable[Access]) -> str:
         program=CURRENT,
         state=SERVICE,
         paths=paths,
+        mask="0077" if user == "root" else "0027",  # without rights of its own, root is one of others too
     )
 
 
@@ -61,24 +63,34 @@ def made_for(text: str) -> str:
     return next((line.removeprefix("User=") for line in text.splitlines() if line.startswith("User=")), "")
 
 
+def is_hidden(path: Path) -> bool:
+    """Return whether the service sees a path only where it is bound: what lies above it is empty then."""
+    return any(path.is_relative_to(hidden) for hidden in _HIDDEN)
+
+
+def _outermost(accesses: Iterable[Access]) -> list[Access]:
+    """Leave out what lies inside another: each that is opened is a mount, between which no file can be renamed."""
+    found: list[Access] = []
+    for access in sorted(accesses, key=lambda each: (not each.writable, each.name.parts)):
+        if not any(access.name.is_relative_to(outer.name) for outer in found if outer.writable):
+            found.append(access)
+    return found
+
+
 def _granted(access: Access) -> list[str]:
     """Return the lines that open a path: bound into the empty homes, and writable in a system that is not.
 
     The "-": a disk that is not there yet is for the service to tell, in words and by the camera's name.
     """
-    seen = access.name if _is_hidden(access.name) else access.source
+    seen = access.name if is_hidden(access.name) else access.source
     lines = []
-    if _is_hidden(seen):
+    if is_hidden(seen):
         directive = "BindPaths" if access.writable else "BindReadOnlyPaths"
-        places = f"{access.source}:{seen}" if seen != access.source else f"{seen}"
-        lines.append(f"{directive}={_quoted(f'-{places}')}")
+        place = f":{_quoted(str(seen))}" if seen != access.source else ""
+        lines.append(f"{directive}={_quoted(f'-{access.source}')}{place}")
     if access.writable:
         lines.append(f"ReadWritePaths={_quoted(f'-{seen}')}")
     return lines
-
-
-def _is_hidden(path: Path) -> bool:
-    return any(path.is_relative_to(home) for home in _HOMES)
 
 
 def _quoted(text: str) -> str:
@@ -125,12 +137,13 @@ SyslogIdentifier=ftp-stream
 
 StateDirectory={state}
 StateDirectoryMode=0700
-UMask=0027
+UMask={mask}
 
 # It writes to its state and to these, and sees nothing else of the homes
 {paths}ProtectSystem=strict
 ProtectHome=tmpfs
 PrivateTmp=yes
+PrivateMounts=yes
 PrivateDevices=yes
 ProtectProc=invisible
 ProcSubset=pid
@@ -140,7 +153,6 @@ ProtectHostname=yes
 ProtectKernelLogs=yes
 ProtectKernelModules=yes
 ProtectKernelTunables=yes
-RemoveIPC=yes
 KeyringMode=private
 
 NoNewPrivileges=yes

@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import re
+import select
 import socket
 import struct
 from typing import TYPE_CHECKING, Final, TextIO
@@ -103,6 +104,8 @@ class JournalHandler(logging.Handler):
 
     def _say(self, fields: Mapping[str, str]) -> None:
         try:
+            if not select.select([], [self._stream], [], 0)[1]:
+                return  # the journal stands still: a line is lost, and no picture
             self._stream.writelines(_prefixed(fields["MESSAGE"].splitlines(), fields["PRIORITY"]))
             self._stream.flush()
         except (OSError, ValueError):

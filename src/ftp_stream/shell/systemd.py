@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import time
-from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
@@ -12,9 +11,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Notifier"]
 
+_PATIENCE = 1.0  # seconds for a manager that is busy, as at boot: READY is said once, and must be heard
+
 
 class Notifier:
-    """Says it where systemd asked for it (``Type=notify``), and nothing elsewhere; never waits, never fails."""
+    """Says it where systemd asked for it (``Type=notify``), and nothing elsewhere; never waits long, never fails."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         """Make one for the service manager that the environment names.
@@ -30,7 +31,6 @@ class Notifier:
         self._socket: socket.socket | None = None
         if address.startswith(("/", "@")):
             self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
-            self._socket.settimeout(0)
 
     def __enter__(self) -> Self:
         """Return it; the end of the block lets go of the socket."""
@@ -62,11 +62,16 @@ class Notifier:
         said = ["WATCHDOG=1"] if self._watched else []
         if status != self._status:
             said.append(f"STATUS={status}")
+        if said and self._say("\n".join(said), patience=0):
             self._status = status
-        if said:
-            self._say("\n".join(said))
 
-    def _say(self, text: str) -> None:
-        if self._socket:
-            with suppress(OSError):  # a manager that is being restarted itself: the next second tells again
-                self._socket.sendto(text.encode(), self._address)
+    def _say(self, text: str, patience: float = _PATIENCE) -> bool:
+        """Return whether it was said; a manager that is being restarted itself does not listen."""
+        if self._socket is None:
+            return False
+        self._socket.settimeout(patience)
+        try:
+            self._socket.sendto(text.encode(), self._address)
+        except OSError:
+            return False
+        return True

@@ -12,7 +12,7 @@ import os
 import sys
 import tempfile
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
@@ -34,6 +34,7 @@ __all__ = ["Preparer"]
 DEADLINE: Final = 60.0  # seconds one file may take: an hour of video from a slow disk takes half of it
 MEMORY: Final = 1024**3  # bytes of address space of a child; FFmpeg's libraries take a tenth
 JOBS: Final = 500  # files one child serves before a fresh one takes over, so that no leak of a library grows for ever
+CLOSING: Final = 2.0  # seconds that jobs may take to see the end; one may wait for a disk that stands still
 _CLOSED: Final = "the preparer was closed"
 _WORKER: Final = ("-I", "-m", "ftp_stream.media.worker")
 
@@ -84,7 +85,7 @@ class Preparer:
         for job in self._jobs.values():
             if job.child:
                 job.child.kill()
-        await asyncio.to_thread(self._close)
+        await asyncio.to_thread(self._close, [job.work for job in self._jobs.values()])
 
     async def prepare(self, root: Path, file: FileFact) -> PreparedSegment:
         """Inspect a file and return it ready to play.
@@ -248,8 +249,9 @@ class Preparer:
         except OSError as error:
             raise StorageError(f"cannot write to {self._directory}: {error.strerror}") from error
 
-    def _close(self) -> None:
-        self._threads.shutdown(cancel_futures=True)
+    def _close(self, working: list[Future[PreparedSegment]]) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        wait(working, CLOSING)
         for child in self._idle:
             child.end()
         with contextlib.suppress(StorageError):

@@ -25,7 +25,7 @@ _CURES = {
     errno.EPERM: _RIGHTS,
     errno.ENOSPC: "free space on that file system",
     errno.EDQUOT: "free space, or raise the user's quota",
-    errno.EROFS: "the file system is read-only: look for disk faults in dmesg, then mount it writable",
+    errno.EROFS: "make install-service again, where a service is installed; else look for disk faults in dmesg",
     errno.EIO: "the disk failed: look in dmesg",
     errno.ENOENT: "create it, or correct the setting",
     errno.ENOTDIR: "a file stands where a directory is needed: move it away",

@@ -51,6 +51,7 @@ class Spool:
         self._archive = archive
         self._inbox: int | None = None
         self._lock_file: int | None = None
+        self._named = False  # the directory had a name when it was opened: not every file system tells
         self._opening = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -214,6 +215,7 @@ class Spool:
                     self._inbox = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
                 except OSError as error:
                     raise storage_error("open the inbox", self.root, error) from error
+                self._named = os.fstat(self._inbox).st_nlink > 0
             return self._inbox
 
     def _check_in_place(self, inbox: int) -> None:
@@ -222,7 +224,9 @@ class Spool:
             there = self.root.stat()
         except OSError as error:
             raise storage_error("find the inbox", self.root, error) from error
-        if not os.path.samestat(there, os.fstat(inbox)):
+        ours = os.fstat(inbox)
+        # no name left: removed, though a mount still leads to it, as in the namespace of an installed service
+        if not os.path.samestat(there, ours) or (self._named and not ours.st_nlink):
             raise StorageError(
                 f"the inbox {shown(self.root)} is no longer the directory it was (mounted, unmounted or replaced): "
                 "put it back, or restart the service if the new one is meant"
