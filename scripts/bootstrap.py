@@ -103,8 +103,10 @@ def main() -> None:
     command = [find_uv(), "sync", "--quiet", "--inexact", "--project", str(ROOT)]
     command += [] if wanted.dev else ["--no-dev"]
     command += ["--python", sys.executable] if wanted.into or not VENV_PYTHON.exists() else []
-    # copies, and not links to a cache whose owner could change them
-    command += ["--no-editable", "--compile-bytecode", "--link-mode", "copy"] if wanted.into else []
+    if wanted.into:
+        # copies, and not links to a cache whose owner could change them; and built afresh: uv would take what it built
+        # of an earlier state of the same version
+        command += ["--no-editable", "--compile-bytecode", "--link-mode", "copy", "--reinstall-package", "ftp-stream"]
     try:
         subprocess.run(command, check=True, env=uv_environment(wanted.into or VENV))
     except subprocess.CalledProcessError as error:

@@ -346,7 +346,7 @@ def test_several_cameras_with_links_and_spaces(tree: Tree, reception: Reception)
     tree.login("sudo ./install-service.sh --yes")
     assert tree.run("stat -c '%U %a' /etc/ftp-stream/*") == f"{USER} 600\n" * 2
     assert tree.run(f"systemd-analyze verify {UNIT}") == ""
-    inside = f"nsenter -t {main_pid(tree)} -m --"
+    inside = f"nsenter -t {main_pid(tree)} -m -S $(id -u {USER}) -G $(id -g {USER}) --"
     assert tree.run(f"{inside} ls {HOME}").split() == ["kept", "linked", "my", "cameras", "our.pem"]
     for path in ("kept/gate", "linked", "'my cameras'"):
         tree.run(f"{inside} touch {HOME}/{path}/x")

@@ -152,7 +152,7 @@ def test_the_removal_takes_all_but_settings_and_data_and_says_what_it_leaves() -
     there = replace(MACHINE, unit=f"{layout.MARK}\n", has_program=True, made_user="watcher", has_drop_ins=True)
     plan = uninstall(there, [Path("/srv/gate")])
     words = [step.words for step in plan.steps]
-    assert words[0] == "systemctl disable --quiet --now ftp-stream"
+    assert words[:2] == ["systemctl reset-failed ftp-stream", "systemctl disable --quiet --now ftp-stream"]
     for path in (layout.UNIT, layout.COMMAND, layout.PROGRAM):
         assert f"remove {path}" in words
     assert plan.steps.index(RemoveUser("watcher")) < plan.steps.index(Remove(layout.PROGRAM)), "known until it is gone"

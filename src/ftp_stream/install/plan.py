@@ -104,7 +104,7 @@ def install(machine: Machine, settings: Settings, leads: dict[Path, Path]) -> Pl
         return Plan(problems=tuple(problems))
     name = machine.user_name
     text = unit(name, machine.user.group if machine.user else name, wanted)
-    steps: list[Step] = [MakeDirectory(layout.PROGRAM)]
+    steps: list[Step] = [] if machine.has_program else [MakeDirectory(layout.PROGRAM)]
     if not machine.user:  # written down first: whatever breaks off, the removal knows whom to remove
         steps.append(Write(layout.MADE_USER, f"{name}\n", "the user that goes with the installation"))
         steps.append(MakeUser(name, layout.STATE))
@@ -230,8 +230,8 @@ def uninstall(machine: Machine, data: list[Path]) -> Plan:
     steps: list[Step] = []
     if machine.unit:
         steps += [
+            Run(("systemctl", "reset-failed", layout.SERVICE)),  # one that failed would be listed for ever
             Run(("systemctl", "disable", "--quiet", "--now", layout.SERVICE)),
-            Run(("systemctl", "reset-failed", layout.SERVICE)),
             Remove(layout.UNIT),
             Run(("systemctl", "daemon-reload")),
         ]
