@@ -165,6 +165,14 @@ def test_what_is_there_is_seen(root: Path, clone: Path, me: str) -> None:
     assert root.exists()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a directory to nobody we know")
+def test_a_clone_of_a_user_without_a_name_is_told(run: Callable[..., tuple[int, str, str]], clone: Path) -> None:
+    os.chown(clone, 54321, -1)
+    status, _, err = run("--dry-run")
+    assert status == 2
+    assert "belongs to user number 54321" in err
+
+
 def test_a_user_who_is_not_known_is_none(me: str) -> None:
     assert account(secrets.token_hex(8)) is None
     found = account(me)

@@ -96,9 +96,9 @@ def test_what_lies_inside_another_is_opened_with_it() -> None:
     ]
 
 
-def test_root_keeps_its_files_from_all_others() -> None:
-    assert "UMask=0077\n" in unit("root", "root", [])
-    assert "UMask=0027\n" in unit("watcher", "cameras", [])
+def test_root_is_root_in_a_name_space_of_its_own() -> None:
+    assert "PrivateUsers=yes\n" in unit("root", "root", [])
+    assert "PrivateUsers" not in unit("watcher", "cameras", [])
 
 
 def test_names_with_spaces_and_percent_signs_are_spelt_for_systemd() -> None:

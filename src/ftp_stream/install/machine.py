@@ -39,8 +39,22 @@ def account(name: str) -> Account | None:
         return None
 
 
+def _owner(path: Path) -> Account:
+    number = path.stat().st_uid
+    try:
+        return _account(pwd.getpwuid(number))
+    except KeyError:
+        raise ConfigError(
+            f"{path} belongs to user number {number}, who has no name here: sudo chown -R YOU {path}"
+        ) from None
+
+
 def _account(found: pwd.struct_passwd) -> Account:
-    return Account(found.pw_name, found.pw_uid, found.pw_gid, grp.getgrgid(found.pw_gid).gr_name, Path(found.pw_dir))
+    try:
+        group = grp.getgrgid(found.pw_gid).gr_name
+    except KeyError:
+        group = str(found.pw_gid)  # systemd takes a number as well
+    return Account(found.pw_name, found.pw_uid, found.pw_gid, group, Path(found.pw_dir))
 
 
 def observe(source: Path, python: str, user: str, environ: Mapping[str, str]) -> Machine:
@@ -55,7 +69,7 @@ def observe(source: Path, python: str, user: str, environ: Mapping[str, str]) ->
     Raises:
         ConfigError: A file cannot be read.
     """
-    builder = _account(pwd.getpwuid(source.stat().st_uid))
+    builder = _owner(source)
     text = _text(layout.UNIT) or ""
     earlier = made_for(text) if text.startswith(layout.MARK) else ""
     name = user or earlier or environ.get("SUDO_USER") or pwd.getpwuid(os.geteuid()).pw_name

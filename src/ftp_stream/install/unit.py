@@ -49,7 +49,7 @@ def unit(user: str, group: str, accesses: Iterable[Access]) -> str:
         program=CURRENT,
         state=SERVICE,
         paths=paths,
-        mask="0077" if user == "root" else "0027",  # without rights of its own, root is one of others too
+        root="PrivateUsers=yes\n" if user == "root" else "",  # root in a name space of its own, and nowhere else
     )
 
 
@@ -137,7 +137,7 @@ SyslogIdentifier=ftp-stream
 
 StateDirectory={state}
 StateDirectoryMode=0700
-UMask={mask}
+UMask=0027
 
 # It writes to its state and to these, and sees nothing else of the homes
 {paths}ProtectSystem=strict
@@ -154,7 +154,7 @@ ProtectKernelLogs=yes
 ProtectKernelModules=yes
 ProtectKernelTunables=yes
 KeyringMode=private
-
+{root}
 NoNewPrivileges=yes
 CapabilityBoundingSet=
 AmbientCapabilities=
