@@ -36,6 +36,7 @@ done
 # Whoever owns the clone installs into it: no file of root's is left in there
 as_owner() {
     owner=$(stat -c %U .)
+    [ "$owner" != UNKNOWN ] || refuse "this clone belongs to a user without a name: sudo chown -R YOU $(pwd -P)"
     if [ "$(id -un)" = "$owner" ] || [ "$(id -u)" -ne 0 ]; then
         "$@"
     else

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["STOP_DEADLINE", "Service"]
 
 STOP_DEADLINE = 4.0  # seconds for the streams to end, out of the 5 that an ordered stop may take
+CHANGE_DEADLINE = 0.5  # seconds that a change of settings may still take when the end is asked for
 TICK = 1.0  # seconds between two looks at the counters
 RESTART = 10.0  # seconds before a part that failed by a fault of this program is started again
 _SCRATCH = 1 << 19  # bytes: a turn's worth of 20 Mbit/s
@@ -118,10 +119,28 @@ class Service:
             )
             stack.push_async_callback(self._end)
             async with self._changing:
-                for camera in self._settings.cameras:
-                    await self._start_camera(camera)
-            ready()
-            await self._until_stopped()
+                started = await self._start_all()
+            if started:
+                ready()
+                await self._until_stopped()
+
+    async def _start_all(self) -> bool:
+        """Start all cameras; return ``False`` where an end is asked for first: a disk may stand still."""
+        starting = asyncio.ensure_future(self._start_cameras())
+        stopping = asyncio.ensure_future(self._stopping.wait())
+        try:
+            await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if starting.done():
+                starting.result()
+            return starting.done()
+        finally:
+            starting.cancel()
+            stopping.cancel()
+            await asyncio.wait({starting, stopping})
+
+    async def _start_cameras(self) -> None:
+        for camera in self._settings.cameras:
+            await self._start_camera(camera)
 
     async def reload(self, settings: Settings) -> None:
         """Change to other settings; what did not change goes on undisturbed.
@@ -296,8 +315,12 @@ class Service:
 
     async def _end(self) -> None:
         """End everything in order: the streams of all cameras at once, then the cameras."""
-        async with self._changing:
-            await self._end_all()
+        try:
+            async with asyncio.timeout(CHANGE_DEADLINE):
+                await self._changing.acquire()
+        except TimeoutError:  # a reload waits for a disk that stands still: it gets no further
+            self._log.warning("change_broken_off")
+        await self._end_all()
 
     async def _end_all(self) -> None:
         await self._stop_streams(each for running in self._cameras.values() for each in running.streams.values())

@@ -280,5 +280,5 @@ def test_a_step_that_fails_is_told_in_its_own_words(
     monkeypatch.setenv("PATH", "/nowhere")
     status, out, err = run("--uninstall", "--yes")
     assert status == 1
-    assert "[1/6] systemctl reset-failed" in out
+    assert "[1/6] systemctl disable" in out
     assert "run the same again" in err

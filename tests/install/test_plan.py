@@ -90,9 +90,10 @@ def test_what_was_delivered_by_hand_is_known_to_the_service(tmp_path: Path) -> N
 
 def test_a_missing_user_is_made_and_remembered(tmp_path: Path) -> None:
     plan = install(replace(MACHINE, user=None, user_name="watcher"), settings(tmp_path), {})
-    assert writes(plan)[layout.MADE_USER].text == "watcher\n"
-    order = [type(step) for step in plan.steps]
-    assert order[:3] == [MakeDirectory, Write, MakeUser], "whatever breaks off, the removal knows whom to remove"
+    assert plan.steps[:2] == (
+        MakeDirectory(layout.PROGRAM),
+        MakeUser("watcher", layout.STATE, layout.MADE_USER),
+    )
     assert "User=watcher\nGroup=watcher\n" in plan.unit
 
 
@@ -149,10 +150,10 @@ def test_the_journal_is_where_the_settings_say_else_where_services_have_it(tmp_p
 
 
 def test_the_removal_takes_all_but_settings_and_data_and_says_what_it_leaves() -> None:
-    there = replace(MACHINE, unit=f"{layout.MARK}\n", has_program=True, made_user="watcher", has_drop_ins=True)
+    there = replace(MACHINE, unit=f"{layout.MARK}\n", has_program=True, made_users=("watcher",), has_drop_ins=True)
     plan = uninstall(there, [Path("/srv/gate")])
     words = [step.words for step in plan.steps]
-    assert words[:2] == ["systemctl reset-failed ftp-stream", "systemctl disable --quiet --now ftp-stream"]
+    assert words[:2] == ["systemctl disable --quiet --now ftp-stream", "systemctl reset-failed ftp-stream"]
     for path in (layout.UNIT, layout.COMMAND, layout.PROGRAM):
         assert f"remove {path}" in words
     assert plan.steps.index(RemoveUser("watcher")) < plan.steps.index(Remove(layout.PROGRAM)), "known until it is gone"
@@ -164,12 +165,12 @@ def test_the_removal_takes_all_but_settings_and_data_and_says_what_it_leaves() -
 
 def test_a_removed_users_number_opens_no_key() -> None:
     """Its number may be given to the next user that is made."""
-    there = replace(MACHINE, has_program=True, made_user="watcher", installed=True, has_state=True, tables="")
+    there = replace(MACHINE, has_program=True, made_users=("watcher",), installed=True, has_state=True, tables="")
     steps = uninstall(there, []).steps
     assert Owned(layout.DOTENV, "root") in steps
     assert Owned(layout.TABLES, "root") in steps
     assert f"chown -R -h root: {layout.STATE}" in [step.words for step in steps]
-    assert not [step for step in uninstall(replace(there, made_user=""), []).steps if isinstance(step, Owned)]
+    assert not [step for step in uninstall(replace(there, made_users=()), []).steps if isinstance(step, Owned)]
 
 
 def test_what_was_taken_over_is_complete_once_the_settings_are_there(tmp_path: Path) -> None:
@@ -183,21 +184,29 @@ def test_what_was_taken_over_is_complete_once_the_settings_are_there(tmp_path: P
 
 
 def test_an_upgrade_knows_the_way_back(tmp_path: Path) -> None:
-    earlier = f"{layout.MARK}\nUser=tech\n"
-    there = replace(MACHINE, installed=True, unit=earlier, has_program=True, previous=layout.PROGRAM / "1.1-then")
+    there = replace(
+        MACHINE,
+        installed=True,
+        unit=f"{layout.MARK}\nUser=other\n",
+        earlier_user="other",
+        has_program=True,
+        previous=layout.PROGRAM / "1.1-then",
+    )
     back = [step.words for step in install(there, settings(tmp_path), {}).back]
-    assert back[0] == f"let {layout.CURRENT} lead to {layout.PROGRAM}/1.1-then"
+    assert back[0] == f"let other and root alone read {layout.DOTENV}", "who ran it before can read them again"
+    assert back[1] == f"let {layout.CURRENT} lead to {layout.PROGRAM}/1.1-then"
     assert back[-1] == "systemctl restart ftp-stream"
     assert not install(MACHINE, settings(tmp_path), {}).back
 
 
 def test_another_user_gets_only_what_he_can_reach(tmp_path: Path) -> None:
-    there = replace(MACHINE, installed=True, unit=f"{layout.MARK}\n", earlier_user="other")
+    there = replace(MACHINE, installed=True, unit=f"{layout.MARK}\n", earlier_user="other", state_owner="other")
     assert not install(there, settings(tmp_path), {}).problems
     elsewhere = settings(tmp_path, f"{ENV}STATE_DIR=/srv/state\n")
     (told,) = install(there, elsewhere, {}).problems
     assert "runs as other" in told
     assert "sudo chown -R tech /srv/state" in told
+    assert not install(replace(there, state_owner="tech"), elsewhere, {}).problems, "once that is done"
     tables = '[[camera]]\nname = "gate"\nwatch_dir = "~/gate"\n[[camera.destination]]\nurl = "rtmp://h/a/k"\n'
     (told,) = install(replace(there, tables=tables), settings(tmp_path, "", tables), {}).problems
     assert "watch_dir = '~/gate'" in told

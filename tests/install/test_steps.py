@@ -130,6 +130,23 @@ def test_a_command_that_is_not_there_is_told() -> None:
         Run(("/nowhere/x",)).do()
 
 
+def test_a_user_who_could_not_be_made_is_not_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the removal would take one whom somebody else has made since; those made before stay remembered."""
+    record = tmp_path / "made-user"
+    record.write_text("earlier\n")
+    (tmp_path / "useradd").write_text(f"#!/bin/sh\ncp {record} {tmp_path}/seen; exit 9\n")
+    (tmp_path / "useradd").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with pytest.raises(InstallationError, match="useradd"):
+        MakeUser("watcher", tmp_path, record).do()
+    assert (tmp_path / "seen").read_text() == "earlier\nwatcher\n"
+    assert record.read_text() == "earlier\n"
+
+
+def test_what_may_fail_stops_nothing() -> None:
+    Run((sys.executable, "-c", "import sys; sys.exit(1)"), may_fail=True).do()
+
+
 def test_a_user_who_is_gone_already_is_no_error() -> None:
     RemoveUser("nobody-" + secrets.token_hex(4)).do()
 
@@ -146,7 +163,7 @@ def test_a_link_in_the_place_of_a_directory_is_not_followed(tmp_path: Path, me: 
     """As whoever owns the directory above might put there while root works in it."""
     (tmp_path / "above").mkdir()
     (tmp_path / "above" / "inbox").symlink_to(tmp_path / "nowhere")
-    with pytest.raises(OSError, match=r"Not a directory|symbolic links"):
+    with pytest.raises(InstallationError, match="inbox/x cannot be made"):
         MakeDirectory(tmp_path / "above" / "inbox" / "x", me).do()
     (tmp_path / "settings").symlink_to(tmp_path / "other")
     (tmp_path / "other").write_text("x")
@@ -163,7 +180,7 @@ def test_a_command_that_fails_tells_its_own_words_and_the_cure() -> None:
 
 def test_every_step_says_what_it_does(tmp_path: Path) -> None:
     steps = [
-        (MakeUser("watcher", tmp_path), "make the user watcher, who cannot log in"),
+        (MakeUser("watcher", tmp_path, tmp_path), "make the user watcher, who cannot log in"),
         (RemoveUser("watcher"), "remove the user watcher, which the installation made"),
         (MakeDirectory(Path("/srv/x"), "watcher"), "make the directory /srv/x, of watcher"),
         (Write(Path("/x"), "key", "the settings", "w", 0o600), "write /x: the settings, for w and root alone"),

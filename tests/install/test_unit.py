@@ -96,6 +96,12 @@ def test_what_lies_inside_another_is_opened_with_it() -> None:
     ]
 
 
+def test_a_link_inside_an_inbox_that_leads_elsewhere_is_opened_too() -> None:
+    archive = Access(Path("/mnt/big/kept"), Path("/srv/gate/kept"))
+    text = lines(Access(Path("/srv/gate"), Path("/srv/gate")), archive)
+    assert "ReadWritePaths=-/mnt/big/kept" in text
+
+
 def test_root_is_root_in_a_name_space_of_its_own() -> None:
     assert "PrivateUsers=yes\n" in unit("root", "root", [])
     assert "PrivateUsers" not in unit("watcher", "cameras", [])

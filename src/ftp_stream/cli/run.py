@@ -114,7 +114,7 @@ class _Run:
         except Exception:  # noqa: BLE001 - the last net: the service goes on with what it has
             self._log.exception("internal_error", part="reload")
         finally:
-            if self._started:
+            if self._started and not self._stopping:
                 self._notifier.ready()
 
     # --- what the service tells -------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 from ftp_stream import __version__
 from ftp_stream.errors import ConfigError, FtpStreamError, InstallationError
 from ftp_stream.install import layout, plan
-from ftp_stream.install.machine import denied, leads, observe, running_by_hand, settings_of
+from ftp_stream.install.machine import denied, leads, observe, owner_of, running_by_hand, settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,8 +58,9 @@ def _install(machine: Machine, options: argparse.Namespace) -> int:
     settings = settings_of(machine)
     found = leads(settings)
     wanted = plan.accesses(settings, found)
-    missing = tuple(each.name for each in wanted if each.writable and not each.name.exists())
-    machine = replace(machine, missing=missing)
+    # a link that leads nowhere is a disk that is not there now: the service tells of it
+    missing = tuple(each.name for each in wanted if each.writable and not os.path.lexists(each.name))
+    machine = replace(machine, missing=missing, state_owner=owner_of(plan.state_dir(settings)))
     decided = plan.install(machine, settings, found)
     problems = [*decided.problems, *denied(machine, wanted), running_by_hand(machine, settings, time.time())]
     if any(problems):

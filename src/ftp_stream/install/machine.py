@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ftp_stream.config import Settings
     from ftp_stream.install.unit import Access
 
-__all__ = ["account", "denied", "leads", "observe", "running_by_hand", "settings_of"]
+__all__ = ["account", "denied", "leads", "observe", "owner_of", "running_by_hand", "settings_of"]
 
 _STATE = Path(".local/state/ftp-stream")  # in a home: where a service that is started by hand has its journal
 
@@ -90,7 +90,7 @@ def observe(source: Path, python: str, user: str, environ: Mapping[str, str]) ->
         journal=journal if fresh and journal.exists() else None,
         previous=layout.CURRENT.readlink() if layout.CURRENT.is_symlink() else None,
         earlier_user=earlier,
-        made_user=(_text(layout.MADE_USER) or "").strip(),
+        made_users=tuple(dict.fromkeys((_text(layout.MADE_USER) or "").split())),
         has_program=layout.PROGRAM.exists(),
         has_drop_ins=layout.DROP_INS.exists(),
         has_state=layout.STATE.exists(),
@@ -122,10 +122,10 @@ def denied(machine: Machine, wanted: Iterable[Access]) -> list[str]:
 def _denied(machine: Machine, access: Access) -> str:
     user, name, path = machine.user, machine.user_name, access.name
     if not access.writable:
-        return "" if _may(user, path, os.R_OK) else f"{name} may not read {path}: put it where all may read it"
+        return "" if _may(user, access, os.R_OK) else f"{name} may not read {path}: put it where all may read it"
     if not path.is_dir():
         return f"{path} is no directory"
-    if _may(user, path, os.R_OK | os.W_OK | os.X_OK) and not _is_sticky_for(user, path):
+    if _may(user, access, os.R_OK | os.W_OK | os.X_OK) and not _is_sticky_for(user, path):
         return ""
     cure = f"sudo chgrp {user.group if user else name} {path} && sudo chmod g+rwx,-t {path}"
     first = "" if user else f"sudo useradd {' '.join(NEW_USER)} {name} && "
@@ -138,25 +138,26 @@ def _is_sticky_for(user: Account | None, path: Path) -> bool:
     return bool(status.st_mode & stat.S_ISVTX) and (user is None or user.uid != status.st_uid)
 
 
-def _may(user: Account | None, path: Path, rights: int) -> bool:
+def _may(user: Account | None, access: Access, rights: int) -> bool:
     """Return whether a user will have these rights (R_OK, W_OK, X_OK) in the service; ``None`` is a new user."""
+    status = access.name.stat()
     if user is None:
-        return not rights & ~path.stat().st_mode
+        return not rights & ~status.st_mode
     if user.uid == 0:  # the service has none of root's rights: it is the owner of its files, and nothing more
-        status = path.stat()
         shift = 6 if status.st_uid == 0 else 3 if status.st_gid == 0 else 0
         return not rights & ~(status.st_mode >> shift)
     if os.geteuid() not in {0, user.uid}:
         return True  # cannot be told as somebody else; the installation itself runs as root
-    return _as(user, path, rights)
+    return _as(user, access, rights)
 
 
-def _as(user: Account, path: Path, rights: int) -> bool:
+def _as(user: Account, access: Access, rights: int) -> bool:
     """Ask the system itself, as that user: it knows groups and access lists.
 
     What is bound into a place of its own is asked by its descriptor: what lies above it does not matter then.
     """
-    place = os.open(path, os.O_PATH | os.O_CLOEXEC) if is_hidden(path) else None
+    is_bound = is_hidden(access.name) or is_hidden(access.source)
+    place = os.open(access.name, os.O_PATH | os.O_CLOEXEC) if is_bound else None
     child = os.fork()
     if not child:
         allowed = False
@@ -165,12 +166,22 @@ def _as(user: Account, path: Path, rights: int) -> bool:
                 os.initgroups(user.name, user.gid)
                 os.setgid(user.gid)
                 os.setuid(user.uid)
-            allowed = os.access(path if place is None else f"/proc/self/fd/{place}", rights)
+            allowed = os.access(access.name if place is None else f"/proc/self/fd/{place}", rights)
         finally:
             os._exit(not allowed)
     if place is not None:
         os.close(place)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def owner_of(path: Path) -> str:
+    """Return the name of whom a path belongs to, "" where it does not exist."""
+    try:
+        return path.owner()
+    except FileNotFoundError:
+        return ""
+    except KeyError:
+        return f"user number {path.stat().st_uid}"
 
 
 def running_by_hand(machine: Machine, settings: Settings, wall: float) -> str:

@@ -48,10 +48,11 @@ class Machine:
     installed: bool = False  # the service has its own settings already
     journal: Path | None = None  # of a service that was started by hand, to be taken over
     missing: tuple[Path, ...] = ()  # directories that the settings name and that do not exist
-    made_user: str = ""  # the user that an earlier installation made
+    made_users: tuple[str, ...] = ()  # those that earlier installations made
     has_program: bool = False
     previous: Path | None = None  # the version that runs now
     earlier_user: str = ""  # whom it runs as now
+    state_owner: str = ""  # whose the directory of the journal is, "" where there is none
     has_drop_ins: bool = False
     has_state: bool = False
 
@@ -105,9 +106,7 @@ def install(machine: Machine, settings: Settings, leads: dict[Path, Path]) -> Pl
     name = machine.user_name
     text = unit(name, machine.user.group if machine.user else name, wanted)
     steps: list[Step] = [] if machine.has_program else [MakeDirectory(layout.PROGRAM)]
-    if not machine.user:  # written down first: whatever breaks off, the removal knows whom to remove
-        steps.append(Write(layout.MADE_USER, f"{name}\n", "the user that goes with the installation"))
-        steps.append(MakeUser(name, layout.STATE))
+    steps += [] if machine.user else [MakeUser(name, layout.STATE, layout.MADE_USER)]
     steps.append(BuildRelease(machine.source, machine.release, machine.python, machine.builder))
     steps.append(TryRelease(machine.release, name))
     steps += [MakeDirectory(path, name) for path in machine.missing]
@@ -134,6 +133,7 @@ def _back(machine: Machine) -> tuple[Step, ...]:
     if not machine.previous or not machine.unit.startswith(layout.MARK):
         return ()
     return (
+        *(Owned(path, machine.earlier_user) for path in _kept(machine)),
         Link(layout.CURRENT, machine.previous),
         Write(layout.UNIT, machine.unit, "the unit as it was"),
         Run(("systemctl", "daemon-reload")),
@@ -179,8 +179,8 @@ def _unchangeable(machine: Machine, settings: Settings) -> list[str]:
         return []
     paths = takeover.unmovable(machine.tables or "", same_home=False)
     found = [f"write this path in full in {layout.TABLES}: {path}" for path in paths]
-    if (place := state_dir(settings)) != layout.STATE:
-        found.append(f"{place} belongs to {machine.earlier_user}: sudo chown -R {machine.user_name} {place}")
+    if (place := state_dir(settings)) != layout.STATE and machine.state_owner not in {"", machine.user_name}:
+        found.append(f"{place} belongs to {machine.state_owner}: sudo chown -R {machine.user_name} {place}")
     words = f"the service runs as {machine.earlier_user}; before it can run as {machine.user_name},"
     return [f"{words} {each}" for each in found]
 
@@ -189,8 +189,7 @@ def _settings(machine: Machine, settings: Settings) -> list[Step]:
     """Return the steps that give the service settings of its own; those it has are kept."""
     name = machine.user_name
     if machine.installed:
-        files = [layout.DOTENV] if machine.tables is None else [layout.DOTENV, layout.TABLES]
-        return [Owned(path, name) for path in files]
+        return [Owned(path, name) for path in _kept(machine)]
     place = state_dir(settings)
     text = takeover.moved(machine.dotenv or "", machine.source, machine.builder.home, place)
     steps: list[Step] = [MakeDirectory(layout.SETTINGS)]
@@ -200,6 +199,13 @@ def _settings(machine: Machine, settings: Settings) -> list[Step]:
         steps.append(Write(layout.TABLES, machine.tables, "the cameras, taken over from ftp-stream.toml", name, 0o600))
     # last: once it is there, all has been taken over
     return [*steps, Write(layout.DOTENV, text, "the settings, taken over from .env", name, 0o600)]
+
+
+def _kept(machine: Machine) -> list[Path]:
+    """Return the files of settings that the service has already."""
+    if not machine.installed:
+        return []
+    return [layout.DOTENV] if machine.tables is None else [layout.DOTENV, layout.TABLES]
 
 
 def _notes(machine: Machine, *, by_hand: bool) -> list[str]:
@@ -230,16 +236,16 @@ def uninstall(machine: Machine, data: list[Path]) -> Plan:
     steps: list[Step] = []
     if machine.unit:
         steps += [
-            Run(("systemctl", "reset-failed", layout.SERVICE)),  # one that failed would be listed for ever
             Run(("systemctl", "disable", "--quiet", "--now", layout.SERVICE)),
+            # one that failed would be listed for ever; one that did not is not known any more
+            Run(("systemctl", "reset-failed", layout.SERVICE), may_fail=True),
             Remove(layout.UNIT),
             Run(("systemctl", "daemon-reload")),
         ]
-    if machine.made_user:  # its number may be given to somebody else, who must not find a key
-        files = [layout.DOTENV] if machine.tables is None else [layout.DOTENV, layout.TABLES]
-        steps += [Owned(path, "root") for path in files if machine.installed]
+    if machine.made_users:  # its number may be given to somebody else, who must not find a key
+        steps += [Owned(path, "root") for path in _kept(machine)]
         steps += [Run(("chown", "-R", "-h", "root:", str(layout.STATE)))] if machine.has_state else []
-        steps.append(RemoveUser(machine.made_user))
+        steps += [RemoveUser(name) for name in machine.made_users]
     # what tells that there is something to remove goes last
     steps += [Remove(layout.COMMAND), Remove(layout.PROGRAM)]
     kept = [f"{layout.SETTINGS} (settings, with the stream key)", f"{layout.STATE} (journal)"]

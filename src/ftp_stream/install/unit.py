@@ -72,9 +72,14 @@ def _outermost(accesses: Iterable[Access]) -> list[Access]:
     """Leave out what lies inside another: each that is opened is a mount, between which no file can be renamed."""
     found: list[Access] = []
     for access in sorted(accesses, key=lambda each: (not each.writable, each.name.parts)):
-        if not any(access.name.is_relative_to(outer.name) for outer in found if outer.writable):
+        if not any(_is_inside(access, outer) for outer in found if outer.writable):
             found.append(access)
     return found
+
+
+def _is_inside(inner: Access, outer: Access) -> bool:
+    """Return whether a path is reached through another; a link in there may lead elsewhere."""
+    return inner.name.is_relative_to(outer.name) and inner.source.is_relative_to(outer.source)
 
 
 def _granted(access: Access) -> list[str]:

@@ -69,8 +69,8 @@ class Notifier:
         """Return whether it was said; a manager that is being restarted itself does not listen."""
         if self._socket is None:
             return False
-        self._socket.settimeout(patience)
         try:
+            self._socket.settimeout(patience)
             self._socket.sendto(text.encode(), self._address)
         except OSError:
             return False

@@ -35,6 +35,14 @@ class MakeDirectory(Step):
         return f"make the directory {self.path}, of {self.owner}"
 
     def do(self) -> None:
+        if self.path.is_dir():
+            return
+        try:
+            self._make()
+        except OSError as error:
+            raise InstallationError(f"the directory {self.path} cannot be made: {error.strerror}") from error
+
+    def _make(self) -> None:
         above = next(parent for parent in self.path.parents if parent.is_dir())
         missing = self.path.relative_to(above).parts
         place = os.open(above, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -33,13 +33,20 @@ class MakeUser(Step):
 
     name: str
     home: Path
+    record: Path  # gets the name, before there is the user: whatever breaks off, the removal knows whom to remove
 
     @property
     def words(self) -> str:
         return f"make the user {self.name}, who cannot log in"
 
     def do(self) -> None:
-        _run("useradd", *NEW_USER, "--home-dir", str(self.home), self.name)
+        before = self.record.read_text(encoding="utf-8") if self.record.exists() else ""
+        self.record.write_text(f"{before}{self.name}\n", encoding="utf-8")
+        try:
+            _run("useradd", *NEW_USER, "--home-dir", str(self.home), self.name)
+        except InstallationError:
+            self.record.write_text(before, encoding="utf-8")
+            raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +157,7 @@ class Run(Step):
 
     argv: Sequence[str]
     cure: str = ""
+    may_fail: bool = False  # there may be nothing to do
 
     @property
     def words(self) -> str:
@@ -159,6 +167,8 @@ class Run(Step):
         try:
             _run(*self.argv)
         except InstallationError as failed:
+            if self.may_fail:
+                return
             raise InstallationError(f"{failed}{f'; {self.cure}' if self.cure else ''}") from failed
 
 

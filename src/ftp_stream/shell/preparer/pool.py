@@ -65,6 +65,7 @@ class Preparer:
         self._command = [*(command or (sys.executable, *_WORKER)), str(memory)]
         self._threads = ThreadPoolExecutor(children, thread_name_prefix="prepare")
         self._jobs: dict[tuple[Path, FileFact], _Job] = {}
+        self._unfinished: set[Future[PreparedSegment]] = set()  # also of jobs that nobody waits for any more
         self._lock = threading.Lock()  # over the children at rest
         self._idle: list[Child] = []
         self._closed = False
@@ -85,7 +86,7 @@ class Preparer:
         for job in self._jobs.values():
             if job.child:
                 job.child.kill()
-        await asyncio.to_thread(self._close, [job.work for job in self._jobs.values()])
+        await asyncio.to_thread(self._close)
 
     async def prepare(self, root: Path, file: FileFact) -> PreparedSegment:
         """Inspect a file and return it ready to play.
@@ -138,6 +139,8 @@ class Preparer:
             job.work = self._threads.submit(self._work, job, root, file)
         except RuntimeError as error:
             raise StorageError(_CLOSED) from error
+        self._unfinished.add(job.work)
+        job.work.add_done_callback(self._unfinished.discard)
         job.result = asyncio.wrap_future(job.work)
         job.result.add_done_callback(lambda _: self._forget(root, file, job))
         return job
@@ -241,7 +244,10 @@ class Preparer:
             child.end()
             return
         with self._lock:
-            self._idle.append(child)
+            if not self._closed:
+                self._idle.append(child)
+                return
+        child.end()
 
     def _new_sidecar(self) -> tuple[int, str]:
         try:
@@ -249,9 +255,9 @@ class Preparer:
         except OSError as error:
             raise StorageError(f"cannot write to {self._directory}: {error.strerror}") from error
 
-    def _close(self, working: list[Future[PreparedSegment]]) -> None:
+    def _close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
-        wait(working, CLOSING)
+        wait([work for work in list(self._unfinished) if not work.cancelled()], CLOSING)
         for child in self._idle:
             child.end()
         with contextlib.suppress(StorageError):
@@ -262,7 +268,7 @@ class Preparer:
         try:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             for left in self._directory.iterdir():
-                left.unlink()
+                left.unlink(missing_ok=True)
         except OSError as error:
             raise StorageError(f"cannot use {self._directory}: {error.strerror}") from error
 
