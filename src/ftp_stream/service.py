@@ -275,7 +275,9 @@ class Service:
             try:
                 await life()
             except Exception:  # noqa: BLE001 - the last net: one part must not take the others with it
-                self._log.exception("internal_error", camera=name.partition("/")[0], part=name, restart_in=RESTART)
+                camera = name.partition("/")[0]
+                whose = {"camera": camera} if camera in self._cameras else {}
+                self._log.exception("internal_error", part=name, restart_in=RESTART, **whose)
                 await asyncio.sleep(RESTART)
             else:
                 return

@@ -24,6 +24,7 @@ from ftp_stream.shell import statusfile
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+pytestmark = pytest.mark.usefixtures("root")  # nothing of this machine is looked at
 TOP = Path(__file__).resolve().parents[2]
 
 
@@ -152,7 +153,7 @@ def test_an_upgrade_that_does_not_start_goes_back(
     assert previous.exists()
 
 
-def test_what_is_there_is_seen(root: Path, clone: Path, me: str) -> None:
+def test_what_is_there_is_seen(clone: Path, me: str) -> None:
     machine = observe(clone, sys.executable, "", {"SUDO_USER": "somebody-" + secrets.token_hex(4)})
     assert machine.user is None
     assert machine.user_name.startswith("somebody-")
@@ -162,7 +163,6 @@ def test_what_is_there_is_seen(root: Path, clone: Path, me: str) -> None:
     layout.UNIT.write_text(f"{layout.MARK} of it\n[Service]\nUser={me}\n")
     machine = observe(clone, sys.executable, "", {"SUDO_USER": "root"})
     assert (machine.user_name, machine.installed) == (me, True), "an upgrade keeps the user"
-    assert root.exists()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a directory to nobody we know")
@@ -180,9 +180,7 @@ def test_a_user_who_is_not_known_is_none(me: str) -> None:
     assert found.uid == os.geteuid()
 
 
-def test_a_directory_that_a_new_user_cannot_write_in_is_told_with_the_cure(
-    root: Path, clone: Path, tmp_path: Path
-) -> None:
+def test_a_directory_that_a_new_user_cannot_write_in_is_told_with_the_cure(clone: Path, tmp_path: Path) -> None:
     machine = observe(clone, sys.executable, "watcher-" + secrets.token_hex(4), {})
     inbox = tmp_path / "inbox"
     inbox.mkdir()
@@ -193,21 +191,19 @@ def test_a_directory_that_a_new_user_cannot_write_in_is_told_with_the_cure(
     assert f"/usr/sbin/nologin {machine.user_name} && sudo chgrp {machine.user_name} {inbox}" in told[0]
     assert f"sudo chmod g+rwx,-t {inbox}" in told[0]
     assert "is no directory" in denied(machine, [access(Path(__file__))])[0]
-    assert root.exists()
 
 
-def test_a_file_of_certificates_need_only_be_read(root: Path, clone: Path, tmp_path: Path) -> None:
+def test_a_file_of_certificates_need_only_be_read(clone: Path, tmp_path: Path) -> None:
     machine = observe(clone, sys.executable, "watcher-" + secrets.token_hex(4), {})
     authority = tmp_path / "our.pem"
     authority.write_text("x")
     for mode, good in ((0o644, True), (0o600, False)):
         authority.chmod(mode)
         assert (not denied(machine, [access(authority, writable=False)])) is good
-    assert root.exists()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
-def test_a_directory_of_another_user_is_told(root: Path, clone: Path, tmp_path: Path) -> None:
+def test_a_directory_of_another_user_is_told(clone: Path, tmp_path: Path) -> None:
     """The system itself is asked, as that user, so that groups and access lists count."""
     machine = observe(clone, sys.executable, "nobody", {})
     above = tmp_path / "above"
@@ -217,11 +213,10 @@ def test_a_directory_of_another_user_is_told(root: Path, clone: Path, tmp_path: 
     assert denied(machine, [access(inbox)])
     os.chown(inbox, 65534, -1)
     assert not denied(machine, [access(inbox)]), "bound into a place of its own, what lies above does not matter"
-    assert root.exists()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
-def test_a_directory_that_is_not_bound_must_be_reached_too(root: Path, clone: Path) -> None:
+def test_a_directory_that_is_not_bound_must_be_reached_too(clone: Path) -> None:
     machine = observe(clone, sys.executable, "nobody", {})
     with tempfile.TemporaryDirectory(dir="/srv") as above:  # mode 0700
         inbox = Path(above) / "inbox"
@@ -230,18 +225,16 @@ def test_a_directory_that_is_not_bound_must_be_reached_too(root: Path, clone: Pa
         assert denied(machine, [access(inbox)])
         Path(above).chmod(0o711)
         assert not denied(machine, [access(inbox)])
-    assert root.exists()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
-def test_root_has_no_rights_of_its_own_in_the_service(root: Path, clone: Path, tmp_path: Path) -> None:
+def test_root_has_no_rights_of_its_own_in_the_service(clone: Path, tmp_path: Path) -> None:
     machine = observe(clone, sys.executable, "root", {})
     inbox = tmp_path / "inbox"
     inbox.mkdir()
     assert not denied(machine, [access(inbox)])
     os.chown(inbox, 65534, 65534)
     assert denied(machine, [access(inbox)])
-    assert root.exists()
 
 
 @pytest.mark.skipif(Path("/run/systemd/system").exists(), reason="this machine has systemd")

@@ -23,6 +23,7 @@ __all__ = [
     "ENVIRONMENT",
     "TOML",
     "Layer",
+    "absolute",
     "from_environ",
     "from_table",
     "read_dotenv",
@@ -63,7 +64,7 @@ class Layer:
     def values(self, directory: Path, home: str) -> dict[str, object]:
         """Return the values with paths made absolute, ``~`` expanded."""
         return {
-            name: _absolute(value, directory, home) if name in PATHS and isinstance(value, str) else value
+            name: absolute(value, directory, home) if name in PATHS and isinstance(value, str) else value
             for name, value in self.raw.items()
         }
 
@@ -142,8 +143,12 @@ def _known(variables: Mapping[str, str]) -> dict[str, object]:
     return {name: variables[name.upper()] for name in NAMES if variables.get(name.upper())}
 
 
-def _absolute(text: str, directory: Path, home: str) -> str:
-    if "://" in text:  # a mistake, which stays as it is to be refused
+def absolute(text: str, directory: Path, home: str) -> str:
+    """Return a path as it is meant: from ``directory`` on, "~" as ``home``.
+
+    A URL is a mistake, and a user who does not exist another: both stay as they are, to be refused.
+    """
+    if "://" in text:
         return text
     if home and (text == "~" or text.startswith("~/")):
         text = home + text[1:]

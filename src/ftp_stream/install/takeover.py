@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
-import os
 import tomllib
 from typing import TYPE_CHECKING, Any
 
 from dotenv.parser import parse_stream
 from dotenv.variables import parse_variables
 
+from ftp_stream.config.sources import absolute
 from ftp_stream.config.variables import PATHS
 
 if TYPE_CHECKING:
@@ -40,8 +40,9 @@ def moved(text: str, directory: Path, home: Path, state_dir: Path) -> str:
             value = "".join(atom.resolve(environment) for atom in parse_variables(binding.value))
             environment[binding.key] = value
             named |= binding.key == "STATE_DIR"
-            if binding.key in _NAMES and "://" not in value:
-                original = _line(original, binding.key, _absolute(value, directory, home))
+            full = absolute(value, directory, str(home))
+            if binding.key in _NAMES and full != binding.value:
+                original = _line(original, binding.key, full)
         parts.append(original)
     if not named:
         parts += [
@@ -75,12 +76,6 @@ def _line(original: str, name: str, value: str) -> str:
 
 def _escaped(value: str) -> str:
     return value.replace("\\", "\\\\").replace("'", "\\'")
-
-
-def _absolute(value: str, directory: Path, home: Path) -> str:
-    if value == "~" or value.startswith("~/"):
-        value = str(home) + value[1:]
-    return os.path.normpath(directory / os.path.expanduser(value))  # noqa: PTH111 - Path raises for an unknown user
 
 
 def _strings(table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
