@@ -6,6 +6,7 @@ An expected end (a server that closes, an inbox without files) is an event or a 
 __all__ = [
     "ConfigError",
     "DestinationFault",
+    "EncodingNeeded",
     "FtpStreamError",
     "InstallationError",
     "LocalProtocolError",
@@ -38,6 +39,13 @@ class SegmentRefused(FtpStreamError):  # noqa: N818 - a refusal of one file, not
         super().__init__(reason)
         self.reason = reason
         self.truncated = truncated
+
+
+class EncodingNeeded(FtpStreamError):  # noqa: N818 - an answer, no failure
+    """A file's pictures must be encoded for its destination: it is to be prepared again by whoever may.
+
+    The text says why, in words.
+    """
 
 
 class DestinationFault(FtpStreamError):  # noqa: N818 - a fault of the far end

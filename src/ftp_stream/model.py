@@ -20,8 +20,10 @@ __all__ = [
     "AudioConfig",
     "CameraState",
     "Cursor",
+    "Encoder",
     "FileFact",
     "FileId",
+    "Form",
     "FrameTable",
     "NewestPolicy",
     "OrderKey",
@@ -29,6 +31,7 @@ __all__ = [
     "PlanSettings",
     "PreparedSegment",
     "Row",
+    "Shape",
     "Source",
     "StreamState",
     "Verdict",
@@ -198,6 +201,7 @@ class VideoCodec(StrEnum):
 
     AVC = "avc"
     HEVC = "hevc"
+    AV1 = "av1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +209,7 @@ class VideoConfig:
     """What a decoder needs before the first frame."""
 
     codec: VideoCodec
-    record: bytes  # AVCDecoderConfigurationRecord or HEVCDecoderConfigurationRecord, ISO/IEC 14496-15
+    record: bytes  # AVC- or HEVCDecoderConfigurationRecord (ISO/IEC 14496-15), or AV1CodecConfigurationRecord
     width: int = 0  # pixels
     height: int = 0
     frame_rate: float = 0.0  # per second; 0 where unknown
@@ -263,6 +267,40 @@ class FrameTable:
         return len(self.flags)
 
 
+class Encoder(StrEnum):
+    """What makes H.264 of other video."""
+
+    AUTO = "auto"  # x264
+    X264 = "x264"
+    VAAPI = "vaapi"
+    NVENC = "nvenc"
+    QSV = "qsv"
+    V4L2M2M = "v4l2m2m"
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What encoded pictures look like, so that those of all segments go under one sequence header."""
+
+    width: int  # pixels, even
+    height: int
+    frame_rate: float  # nominal, per second; the pictures keep their own times
+    aspect: tuple[int, int] = (1, 1)  # of one pixel, width to height
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What a segment must be like for a destination; those that need the same share one preparation."""
+
+    copied: frozenset[VideoCodec] = frozenset({VideoCodec.AVC, VideoCodec.HEVC, VideoCodec.AV1})  # as they are
+    encoded: bool = False  # other video is made into H.264; else its file is refused
+    shape: Shape | None = None  # of encoded pictures; None: as the segment has it
+    bitrate: int = 0  # bits per second that encoded video may take at most; 0: by its size and frame rate
+    encoder: Encoder = Encoder.AUTO
+    audio: AudioConfig | None = None  # fixed: all audio becomes this; None: AAC as the camera sends it
+    other_audio: AudioConfig | None = None  # what other audio than AAC becomes while none is fixed; None: silence
+
+
 @dataclass(frozen=True, slots=True)
 class PreparedSegment:
     """A file made ready to play: nothing of it is parsed again."""
@@ -271,8 +309,13 @@ class PreparedSegment:
     file: FileId
     container: str  # FFmpeg's name of the demuxer
     video: VideoConfig
-    audio: AudioConfig | None  # None: the file has no AAC audio, silence is sent
+    audio: AudioConfig | None  # None: there is none, or none that can be used: silence is sent
     table: FrameTable
+    changes: tuple[tuple[int, VideoConfig], ...] = ()  # (GOP, what holds from it on), where it changes within the file
+    form: Form = Form()  # what it was prepared for
+    encoded_video: bool = False  # its pictures are not the camera's own
+    encoded_audio: bool = False
+    encoding_seconds: float = 0.0  # that the encoding of its pictures took
     sidecar: str = ""  # absolute path, "" where every frame stands in the camera's file
     whole: bool = False  # the container proves that the file is complete
     notes: tuple[str, ...] = ()  # what a technician may want to know: odd audio, trimmed start, ...

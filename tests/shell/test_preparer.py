@@ -269,7 +269,7 @@ def say(*buffers):
         parent.sendall(buffer)
 """
 WAIT = """
-while len(socket.recv_fds(parent, 1, 2)[1]) == 2:
+while len(socket.recv_fds(parent, 1 << 16, 2)[1]) == 2:
 """
 
 

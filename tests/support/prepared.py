@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from ftp_stream.core.aac import parse_config
 from ftp_stream.core.frames import build
+from ftp_stream.core.request import PrepareRequest
 from ftp_stream.media.prepare import prepare
-from ftp_stream.model import Row, Source
+from ftp_stream.model import Form, Row, Source
 
 if TYPE_CHECKING:
     from ftp_stream.core.inspection import Inspection
@@ -51,12 +52,12 @@ class Prepared:
         return {Source(flag & Row.SOURCE_MASK) for flag in self.table.flags}
 
 
-def prepare_file(path: Path) -> Prepared:
+def prepare_file(path: Path, form: Form | None = None, *, may_encode: bool = False) -> Prepared:
     """Prepare a file; SegmentRefused as the service would see it."""
     fileno = os.open(path, os.O_RDONLY)
     try:
         with tempfile.NamedTemporaryFile() as sidecar:
-            found = prepare(fileno, sidecar)
+            found = prepare(fileno, sidecar, PrepareRequest(form or Form(), may_encode))
             sidecar.flush()
             aside = Path(sidecar.name).read_bytes()
     finally:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ftp_stream.core.aac import parse_config
 from ftp_stream.core.frames import MAX_ROWS, Columns, build
-from ftp_stream.errors import SegmentRefused, StorageError
-from ftp_stream.model import VideoCodec, VideoConfig
+from ftp_stream.errors import EncodingNeeded, SegmentRefused, StorageError
+from ftp_stream.model import Row, VideoCodec, VideoConfig
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,9 +28,11 @@ __all__ = [
     "Inspection",
     "Prepared",
     "decode",
+    "decode_encoding_needed",
     "decode_failure",
     "decode_ready",
     "encode",
+    "encode_encoding_needed",
     "encode_failure",
     "encode_ready",
     "lengths",
@@ -43,6 +45,8 @@ _VIDEO_ROW, _AUDIO_ROW = 33, 25  # bytes of a row: flags and four, or three, col
 _MAX_RECORD: Final = 64 * 1024  # bytes; some encoders put their whole command line into it
 _MAX_WORDS: Final = 500  # characters
 _MAX_NOTES: Final = 32
+_MAX_CHANGES: Final = 1000
+_KEY: Final = int(Row.KEY)
 MAX_SIDE: Final = 16_384  # pixels
 _MAX_RATE: Final = 1000.0  # pictures a second
 _DAMAGED: Final = "the inspection gave a damaged report"
@@ -64,6 +68,10 @@ class Inspection:
     audio: Columns | None
     sidecar_size: int  # bytes
     notes: tuple[str, ...]
+    changes: tuple[tuple[int, VideoConfig], ...] = ()  # (picture, what holds from it on); it is a key frame
+    encoded_video: bool = False
+    encoded_audio: bool = False
+    encoding_seconds: float = 0.0  # that the encoding of its pictures took
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +85,10 @@ class Prepared:
     table: FrameTable
     sidecar_size: int  # bytes
     notes: tuple[str, ...]
+    changes: tuple[tuple[int, VideoConfig], ...] = ()  # (GOP, what holds from it on)
+    encoded_video: bool = False
+    encoded_audio: bool = False
+    encoding_seconds: float = 0.0
 
 
 # --- the child's side -------------------------------------------------------------------------------------------------
@@ -91,19 +103,34 @@ def encode(found: Inspection) -> list[bytes | memoryview]:
     header = {
         "container": found.container,
         "whole": found.whole,
-        "codec": found.codec,
-        "record": found.record.hex(),
-        "width": found.width,
-        "height": found.height,
-        "frame_rate": found.frame_rate,
+        **_video(VideoConfig(found.codec, found.record, found.width, found.height, found.frame_rate)),
+        "changes": [{"picture": picture, **_video(video)} for picture, video in found.changes],
         "audio_record": found.audio_record.hex(),
         "video_rows": len(video),
         "audio_rows": len(audio) if audio else 0,
         "last_us": video.last_us,
         "sidecar_size": found.sidecar_size,
         "notes": found.notes,
+        "encoded_video": found.encoded_video,
+        "encoded_audio": found.encoded_audio,
+        "encoding_seconds": found.encoding_seconds,
     }
     return _framed(header, [memoryview(column).cast("B") for column in columns])
+
+
+def _video(config: VideoConfig) -> dict[str, object]:
+    return {
+        "codec": config.codec,
+        "record": config.record.hex(),
+        "width": config.width,
+        "height": config.height,
+        "frame_rate": config.frame_rate,
+    }
+
+
+def encode_encoding_needed(why: str) -> list[bytes | memoryview]:
+    """Return the report that a file's pictures must be encoded, which was not asked for."""
+    return _framed({"needs_encoding": why}, [])
 
 
 def encode_failure(reason: str, *, truncated: bool = False, storage: bool = False) -> list[bytes | memoryview]:
@@ -163,6 +190,16 @@ def decode_failure(header: bytes) -> SegmentRefused | StorageError | None:
     return SegmentRefused(reason, truncated=told.get("truncated") is True)
 
 
+def decode_encoding_needed(header: bytes) -> EncodingNeeded | None:
+    """Return that a file's pictures must be encoded, and why; ``None`` where the report says another thing.
+
+    Raises:
+        SegmentRefused: The report is damaged.
+    """
+    told = _object(header)
+    return EncodingNeeded(_words(told["needs_encoding"])) if "needs_encoding" in told else None
+
+
 def decode(header: bytes, columns: bytes | bytearray, *, file_size: int, sidecar_limit: int) -> Prepared:
     """Check a report and lay out its frames.
 
@@ -190,6 +227,10 @@ def decode(header: bytes, columns: bytes | bytearray, *, file_size: int, sidecar
         table=build(video, audio, config=config, file_size=file_size, sidecar_size=sidecar_size),
         sidecar_size=sidecar_size,
         notes=tuple(_words(note) for note in notes[:_MAX_NOTES]),
+        changes=_changes(told, video),
+        encoded_video=told.get("encoded_video") is True,
+        encoded_audio=told.get("encoded_audio") is True,
+        encoding_seconds=_seconds(told.get("encoding_seconds", 0.0)),
     )
 
 
@@ -229,7 +270,8 @@ def _bytes(told: Mapping[str, Any], name: str) -> bytes:
 
 def _video_config(told: Mapping[str, Any]) -> VideoConfig:
     codec, record, rate = told.get("codec"), _bytes(told, "record"), told.get("frame_rate")
-    if codec not in tuple(VideoCodec) or record[:1] != b"\1":  # configurationVersion
+    version = b"\x81" if codec == VideoCodec.AV1 else b"\1"  # marker and version; configurationVersion
+    if codec not in tuple(VideoCodec) or record[:1] != version:
         raise SegmentRefused(_DAMAGED)
     if not isinstance(rate, int | float) or not 0 <= rate < float("inf"):
         raise SegmentRefused(_DAMAGED)
@@ -240,6 +282,29 @@ def _video_config(told: Mapping[str, Any]) -> VideoConfig:
         height=_number(told, "height", MAX_SIDE),
         frame_rate=min(float(rate), _MAX_RATE),
     )
+
+
+def _seconds(told: object) -> float:
+    if not isinstance(told, int | float) or not 0 <= told < float("inf"):
+        raise SegmentRefused(_DAMAGED)
+    return float(told)
+
+
+def _changes(told: Mapping[str, Any], video: Columns) -> tuple[tuple[int, VideoConfig], ...]:
+    """Return which GOPs begin with another configuration; each stands at a key frame behind the first one."""
+    changes = told.get("changes")
+    if not isinstance(changes, list) or len(changes) > _MAX_CHANGES:
+        raise SegmentRefused(_DAMAGED)
+    found: list[tuple[int, VideoConfig]] = []
+    for change in changes:
+        if not isinstance(change, dict):
+            raise SegmentRefused(_DAMAGED)
+        picture = _number(change, "picture", len(video) - 1)
+        gop = sum(flag & _KEY != 0 for flag in video.flags[:picture])
+        if not video.flags[picture] & _KEY or gop <= (found[-1][0] if found else 0):
+            raise SegmentRefused(_DAMAGED)
+        found.append((gop, _video_config(change)))
+    return tuple(found)
 
 
 def _columns(told: Mapping[str, Any], body: memoryview) -> tuple[Columns, Columns | None]:

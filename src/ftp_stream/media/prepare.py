@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from av.packet import Packet
     from av.stream import Stream
 
+    from ftp_stream.core.request import PrepareRequest
+
 __all__ = ["prepare"]
 
 _KEY: Final = int(Row.KEY)
@@ -48,14 +50,16 @@ _SAME_RATE: Final = 0.02  # part by which a declared frame rate may differ from 
 _ABSURD_LENGTH: Final = 2.0, 10.0  # a header that tells more than twice the true length and 10 s is worth a word
 
 
-def prepare(fileno: int, sidecar: BinaryIO) -> Inspection:
+def prepare(fileno: int, sidecar: BinaryIO, request: PrepareRequest) -> Inspection:  # noqa: ARG001 - forms are to come
     """Walk an open file.
 
     Args:
         fileno: The camera's file; its offset is moved.
         sidecar: An empty file that takes the frames which do not stand in the camera's file.
+        request: What is to be made of it.
 
     Raises:
+        EncodingNeeded: Its pictures must be encoded, and the request does not allow that.
         SegmentRefused: It cannot be played, with the reason in words.
         OSError: The sidecar cannot be written, or the file not read.
     """

@@ -1,8 +1,8 @@
 """The child process: prepares one file after another, each handed in as an open descriptor.
 
-Standard input is a socket. A request is one byte with two descriptors beside it: the camera's file, and an empty one
-for the sidecar; the answer is a report of `ftp_stream.core.inspection`. The first answer comes unasked, once the child
-is ready, and tells which rights it could not give up.
+Standard input is a socket. A request is one of `ftp_stream.core.request` with two descriptors beside it: the camera's
+file, and an empty one for the sidecar; the answer is a report of `ftp_stream.core.inspection`. The first answer comes
+unasked, once the child is ready, and tells which rights it could not give up.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ import socket
 import sys
 from typing import TYPE_CHECKING, Final
 
-from ftp_stream.core.inspection import encode, encode_failure, encode_ready
-from ftp_stream.errors import SegmentRefused
+from ftp_stream.core.inspection import encode, encode_encoding_needed, encode_failure, encode_ready
+from ftp_stream.core.request import LENGTH_BYTES, PrepareRequest, decode_request, length
+from ftp_stream.errors import EncodingNeeded, SegmentRefused
 from ftp_stream.media.rights import give_up_files, give_up_system
 
 if TYPE_CHECKING:
@@ -49,8 +50,8 @@ def main(arguments: Sequence[str]) -> None:
     gc.freeze()  # what is loaded stays; each file's garbage is collected after it, cheaply
     gc.disable()
     _send(parent, encode_ready(refused))
-    while descriptors := _receive(parent):
-        _send(parent, _answer(prepare, *descriptors, memory=memory))
+    while asked := _receive(parent):
+        _send(parent, _answer(prepare, *asked, memory=memory))
         gc.collect()
 
 
@@ -64,10 +65,17 @@ def _take_socket() -> socket.socket:
     return parent
 
 
-def _receive(parent: socket.socket) -> tuple[int, int] | None:
-    """Return the two descriptors of the next request, ``None`` at the end."""
-    _, descriptors, _, _ = socket.recv_fds(parent, 1, 2)
-    return (descriptors[0], descriptors[1]) if len(descriptors) == 2 else None  # noqa: PLR2004 - file and sidecar
+def _receive(parent: socket.socket) -> tuple[PrepareRequest, int, int] | None:
+    """Return the next request with its two descriptors, ``None`` at the end."""
+    prefix, descriptors, _, _ = socket.recv_fds(parent, LENGTH_BYTES, 2)
+    if len(descriptors) != 2:  # noqa: PLR2004 - file and sidecar
+        return None
+    prefix += _read(parent, LENGTH_BYTES - len(prefix))
+    return decode_request(_read(parent, length(prefix))), descriptors[0], descriptors[1]
+
+
+def _read(parent: socket.socket, count: int) -> bytes:
+    return parent.recv(count, socket.MSG_WAITALL) if count else b""
 
 
 def _send(parent: socket.socket, buffers: list[bytes | memoryview]) -> None:
@@ -76,13 +84,20 @@ def _send(parent: socket.socket, buffers: list[bytes | memoryview]) -> None:
 
 
 def _answer(
-    prepare: Callable[[int, BinaryIO], Inspection], fileno: int, sidecar: int, *, memory: int
+    prepare: Callable[[int, BinaryIO, PrepareRequest], Inspection],
+    request: PrepareRequest,
+    fileno: int,
+    sidecar: int,
+    *,
+    memory: int,
 ) -> list[bytes | memoryview]:
     """Return the report of one file; whatever it brings about is told as its failure."""
     try:
         with os.fdopen(fileno, "rb", buffering=0) as file, os.fdopen(sidecar, "wb", buffering=_BUFFER) as aside:
-            found = prepare(file.fileno(), aside)
+            found = prepare(file.fileno(), aside, request)
         return encode(found)
+    except EncodingNeeded as needed:
+        return encode_encoding_needed(str(needed))
     except SegmentRefused as refused:
         return encode_failure(refused.reason, truncated=refused.truncated)
     except MemoryError:

@@ -14,10 +14,13 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from ftp_stream.core.inspection import PREFIX_BYTES, decode_ready, lengths
+from ftp_stream.core.request import encode_request
 from ftp_stream.errors import SegmentRefused, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from ftp_stream.core.request import PrepareRequest
 
 __all__ = ["Child"]
 
@@ -70,8 +73,8 @@ class Child:
             words = self._last_words() or type(error).__name__
             raise StorageError(f"the inspection process cannot be started: {words}") from error
 
-    def ask(self, fileno: int, sidecar: int, deadline: float) -> tuple[bytes, bytearray]:
-        """Hand in two descriptors; return header and columns of the report.
+    def ask(self, request: PrepareRequest, fileno: int, sidecar: int, deadline: float) -> tuple[bytes, bytearray]:
+        """Hand in a request with two descriptors; return header and columns of the report.
 
         Raises:
             SegmentRefused: It did not answer within ``deadline`` seconds, or ended; it must not be asked again.
@@ -80,7 +83,7 @@ class Child:
         until = time.monotonic() + deadline
         try:
             self._socket.settimeout(deadline)
-            socket.send_fds(self._socket, [b"?"], [fileno, sidecar])
+            socket.send_fds(self._socket, [encode_request(request)], [fileno, sidecar])
             return self._receive(until)
         except TimeoutError:
             raise SegmentRefused(f"its inspection did not end within {deadline:g} s") from None

@@ -17,9 +17,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
-from ftp_stream.core.inspection import decode, decode_failure
-from ftp_stream.errors import StorageError
-from ftp_stream.model import PreparedSegment
+from ftp_stream.core.inspection import decode, decode_encoding_needed, decode_failure
+from ftp_stream.core.request import PrepareRequest
+from ftp_stream.errors import EncodingNeeded, StorageError
+from ftp_stream.model import FileFact, Form, PreparedSegment
 from ftp_stream.shell.preparer.child import Child
 from ftp_stream.shell.preparer.descriptor import check_file, check_unchanged, open_beneath
 
@@ -27,20 +28,35 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ftp_stream.core.inspection import Prepared
-    from ftp_stream.model import FileFact
 
 __all__ = ["Preparer"]
 
 DEADLINE: Final = 60.0  # seconds one file may take: an hour of video from a slow disk takes half of it
+ENCODING_DEADLINE: Final = 1800.0  # the same where its pictures are encoded
 MEMORY: Final = 1024**3  # bytes of address space of a child; FFmpeg's libraries take a tenth
+ENCODING_MEMORY: Final = 4 * 1024**3  # the same where pictures are encoded: 4K takes the half
 JOBS: Final = 500  # files one child serves before a fresh one takes over, so that no leak of a library grows for ever
 CLOSING: Final = 2.0  # seconds that jobs may take to see the end; one may wait for a disk that stands still
+ENCODER_CORES: Final = 4  # processors that one encoding child can make use of
 _CLOSED: Final = "the preparer was closed"
+_AS_IT_IS: Final = Form()
 _WORKER: Final = ("-I", "-m", "ftp_stream.media.worker")
+
+_Key = tuple[Path, FileFact, Form]
+
+
+class _Lane:
+    """Some children of one kind, each served by a thread: encoding must keep no other file waiting."""
+
+    def __init__(self, children: int, name: str, command: Sequence[str], deadline: float) -> None:
+        self.threads = ThreadPoolExecutor(children, thread_name_prefix=name)
+        self.command = command
+        self.deadline = deadline
+        self.idle: list[Child] = []  # at rest
 
 
 class Preparer:
-    """Prepares files, a few at a time, each once however many ask."""
+    """Prepares files, a few at a time, each once for each form however many ask."""
 
     def __init__(
         self,
@@ -56,18 +72,19 @@ class Preparer:
         Args:
             state_dir: Sidecars live in a directory below it, which belongs to this pool alone.
             children: How many files are inspected at once.
-            deadline: Seconds one file may take.
-            memory: Bytes of address space of each child.
-            command: What to start in place of the worker; ``memory`` is added as its last argument.
+            deadline: Seconds one file may take, where no picture of it is encoded.
+            memory: Bytes of address space of each child that encodes no pictures.
+            command: What to start in place of the worker; ``memory`` is added as its argument, and then ``encode`` for
+                those that encode pictures.
         """
         self._directory = state_dir / "sidecars"
-        self._deadline = deadline
-        self._command = [*(command or (sys.executable, *_WORKER)), str(memory)]
-        self._threads = ThreadPoolExecutor(children, thread_name_prefix="prepare")
-        self._jobs: dict[tuple[Path, FileFact], _Job] = {}
+        command = [*(command or (sys.executable, *_WORKER))]
+        encoders = max(1, (os.cpu_count() or 1) // ENCODER_CORES)
+        self._quick = _Lane(children, "prepare", [*command, str(memory)], deadline)
+        self._slow = _Lane(encoders, "encode", [*command, str(ENCODING_MEMORY), "encode"], ENCODING_DEADLINE)
+        self._jobs: dict[_Key, _Job] = {}
         self._unfinished: set[Future[PreparedSegment]] = set()  # also of jobs that nobody waits for any more
         self._lock = threading.Lock()  # over the children at rest
-        self._idle: list[Child] = []
         self._closed = False
         self._kept_rights: tuple[str, ...] = ()
 
@@ -88,23 +105,25 @@ class Preparer:
                 job.child.kill()
         await asyncio.to_thread(self._close)
 
-    async def prepare(self, root: Path, file: FileFact) -> PreparedSegment:
+    async def prepare(self, root: Path, file: FileFact, form: Form = _AS_IT_IS) -> PreparedSegment:
         """Inspect a file and return it ready to play.
 
-        Asked twice for the same file at once, it is inspected once and both get the same segment; its sidecar goes
-        with the first `discard`.
+        Asked twice at once for the same file in the same form, it is inspected once and both get the same segment;
+        its sidecar goes with the first `discard`.
 
         Args:
             root: The inbox.
             file: The file as a scan saw it.
+            form: What is to be made of it.
 
         Raises:
             SegmentRefused: It cannot be played, it changed, or its inspection crashed or did not end.
             StorageError: No child can be started, or the disk of the sidecars failed.
         """
-        job = self._jobs.get((root, file))
+        key = (root, file, form)
+        job = self._jobs.get(key)
         if job is None:
-            job = self._jobs[root, file] = self._begin(root, file)
+            job = self._jobs[key] = self._begin(key)
         job.waiting += 1
         try:
             segment = await asyncio.shield(job.result)
@@ -116,7 +135,7 @@ class Preparer:
         finally:
             job.waiting -= 1
             if not job.waiting and not job.taken:
-                self._forget(root, file, job)
+                self._forget(key, job)
                 self._abandon(job)
         return segment
 
@@ -133,21 +152,32 @@ class Preparer:
 
     # --- jobs, in the event loop ------------------------------------------------------------------------------------
 
-    def _begin(self, root: Path, file: FileFact) -> _Job:
+    def _begin(self, key: _Key) -> _Job:
         job = _Job()
+        self._submit(job, key, self._quick)
+        job.result = asyncio.ensure_future(self._result(job, key))
+        job.result.add_done_callback(lambda _: self._forget(key, job))
+        return job
+
+    def _submit(self, job: _Job, key: _Key, lane: _Lane) -> None:
         try:
-            job.work = self._threads.submit(self._work, job, root, file)
+            job.work = lane.threads.submit(self._work, job, key, lane)
         except RuntimeError as error:
             raise StorageError(_CLOSED) from error
         self._unfinished.add(job.work)
         job.work.add_done_callback(self._unfinished.discard)
-        job.result = asyncio.wrap_future(job.work)
-        job.result.add_done_callback(lambda _: self._forget(root, file, job))
-        return job
 
-    def _forget(self, root: Path, file: FileFact, job: _Job) -> None:
-        if self._jobs.get((root, file)) is job:
-            del self._jobs[root, file]
+    async def _result(self, job: _Job, key: _Key) -> PreparedSegment:
+        try:
+            return await asyncio.wrap_future(job.work)
+        except EncodingNeeded:
+            self._check_wanted(job)
+            self._submit(job, key, self._slow)
+            return await asyncio.wrap_future(job.work)
+
+    def _forget(self, key: _Key, job: _Job) -> None:
+        if self._jobs.get(key) is job:
+            del self._jobs[key]
         if job.result.done() and not job.result.cancelled():
             job.result.exception()  # nobody may be left to hear it
 
@@ -165,20 +195,21 @@ class Preparer:
 
     # --- work, in a thread ------------------------------------------------------------------------------------------
 
-    def _work(self, job: _Job, root: Path, file: FileFact) -> PreparedSegment:
+    def _work(self, job: _Job, key: _Key, lane: _Lane) -> PreparedSegment:
+        root, file, form = key
         fileno = open_beneath(root, file.path)
         try:
             check_file(fileno)
             check_unchanged(fileno, file)
-            return self._prepare(job, fileno, file)
+            return self._prepare(job, fileno, file, form, lane)
         finally:
             os.close(fileno)
 
-    def _prepare(self, job: _Job, fileno: int, file: FileFact) -> PreparedSegment:
+    def _prepare(self, job: _Job, fileno: int, file: FileFact, form: Form, lane: _Lane) -> PreparedSegment:
         sidecar, path = self._new_sidecar()
         kept = False
         try:
-            found = self._inspect(job, fileno, sidecar, file)
+            found = self._inspect(job, fileno, sidecar, file, PrepareRequest(form, may_encode=lane is self._slow))
             kept = found.sidecar_size > 0
         finally:
             os.close(sidecar)
@@ -191,17 +222,27 @@ class Preparer:
             video=found.video,
             audio=found.audio,
             table=found.table,
+            changes=found.changes,
+            form=form,
+            encoded_video=found.encoded_video,
+            encoded_audio=found.encoded_audio,
+            encoding_seconds=found.encoding_seconds,
             sidecar=path if kept else "",
             whole=found.whole,
             notes=found.notes,
         )
 
-    def _inspect(self, job: _Job, fileno: int, sidecar: int, file: FileFact) -> Prepared:
-        """Let a child inspect the file, and check what it says; a child that is not above suspicion is ended."""
-        child = self._take_child(job)
+    def _inspect(self, job: _Job, fileno: int, sidecar: int, file: FileFact, request: PrepareRequest) -> Prepared:
+        """Let a child inspect the file, and check what it says; a child that is not above suspicion is ended.
+
+        Raises:
+            EncodingNeeded: By a child that encodes.
+        """
+        lane = self._slow if request.may_encode else self._quick
+        child = self._take_child(job, lane)
         try:
-            header, columns = child.ask(fileno, sidecar, self._deadline)
-            failure = decode_failure(header)
+            header, columns = child.ask(request, fileno, sidecar, lane.deadline)
+            failure = decode_failure(header) or decode_encoding_needed(header)
             if failure is None:
                 size = os.fstat(sidecar).st_size
                 found = decode(header, columns, file_size=file.id.size, sidecar_limit=size)
@@ -212,16 +253,16 @@ class Preparer:
             check_unchanged(fileno, file)
             raise
         job.child = None
-        self._give_back(child)
+        self._give_back(child, lane)
         check_unchanged(fileno, file)
         if failure is not None:
             raise failure
         return found
 
-    def _take_child(self, job: _Job) -> Child:
+    def _take_child(self, job: _Job, lane: _Lane) -> Child:
         with self._lock:
-            rested = self._idle.pop() if self._idle else None
-        child = job.child = rested or Child(self._command)
+            rested = lane.idle.pop() if lane.idle else None
+        child = job.child = rested or Child(lane.command)
         try:
             self._check_wanted(job)  # only now: from here on, whoever closes or abandons sees the child and kills it
             if not rested:
@@ -239,13 +280,13 @@ class Preparer:
         if job.abandoned or self._closed:
             raise StorageError(_CLOSED)
 
-    def _give_back(self, child: Child) -> None:
+    def _give_back(self, child: Child, lane: _Lane) -> None:
         if child.jobs >= JOBS:
             child.end()
             return
         with self._lock:
             if not self._closed:
-                self._idle.append(child)
+                lane.idle.append(child)
                 return
         child.end()
 
@@ -256,9 +297,10 @@ class Preparer:
             raise StorageError(f"cannot write to {self._directory}: {error.strerror}") from error
 
     def _close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for lane in (self._quick, self._slow):
+            lane.threads.shutdown(wait=False, cancel_futures=True)
         wait([work for work in list(self._unfinished) if not work.cancelled()], CLOSING)
-        for child in self._idle:
+        for child in (*self._quick.idle, *self._slow.idle):
             child.end()
         with contextlib.suppress(StorageError):
             self._clear()
@@ -278,7 +320,7 @@ class _Job:
     """One file being prepared."""
 
     work: Future[PreparedSegment] = field(init=False)
-    result: asyncio.Future[PreparedSegment] = field(init=False)  # the same, for the event loop
+    result: asyncio.Future[PreparedSegment] = field(init=False)  # of that, or of the work that it led to
     waiting: int = 0  # how many wait for it
     taken: bool = False  # one of them has the segment
     child: Child | None = None  # that works on it now
