@@ -23,6 +23,7 @@ __all__ = [
     "Encoder",
     "FileFact",
     "FileId",
+    "Footage",
     "Form",
     "FrameTable",
     "NewestPolicy",
@@ -32,6 +33,7 @@ __all__ = [
     "PreparedSegment",
     "Row",
     "Shape",
+    "Skip",
     "Source",
     "StreamState",
     "Verdict",
@@ -84,6 +86,30 @@ class Cursor:
     file: FileId
     gop: int  # index of the first unconfirmed GOP of this segment
     complete: bool  # every GOP of this segment is confirmed
+    ends_at: float | None = None  # wall time at which its recording ended, where its name says when it began
+
+
+@dataclass(frozen=True, slots=True)
+class Footage:
+    """What is remembered of a file that was played, so that it is known again under another name."""
+
+    digest: bytes  # of the file's content
+    path: str
+    file: FileId
+    starts_at: float  # wall times between which it was recorded, seconds since the epoch
+    ends_at: float
+    named: bool  # its name says when it began; else it is known from when it was written
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """Footage that a stream left out."""
+
+    path: str
+    from_gop: int  # the first that is left out
+    to_gop: int  # the first that is not
+    seconds: float  # of footage
+    reason: str  # in words
 
 
 # --- decisions ------------------------------------------------------------------------------------------------------
@@ -109,6 +135,7 @@ class VerdictKind(StrEnum):
     PLAY = "play"  # some stream takes it now
     SENDING = "sending"  # some stream has it in hand
     WAIT = "wait"  # its turn comes
+    REPEATED = "repeated"  # all that it shows was played from other files
     DELIVERED = "delivered"  # every stream confirmed its last GOP
 
 
@@ -161,6 +188,7 @@ class CameraState:
     attempts: Mapping[FileId, Attempts] = field(default_factory=dict)
     proven: frozenset[FileId] = frozenset()  # prepared, and known to be whole
     before: frozenset[FileId] = frozenset()  # lay in the inbox when the service first met it
+    repeated: Mapping[FileId, str] = field(default_factory=dict)  # file that plays nowhere -> why, in words
     late_since: float | None = None  # wall time since when only late files have come (Plan.late_since of last turn)
 
 
@@ -191,6 +219,7 @@ class Plan:
     step_back: frozenset[str] = frozenset()  # streams whose cursor must be forgotten: the camera's clock stepped back
     late_since: float | None = None  # to be handed back in CameraState at the next turn
     warnings: tuple[str, ...] = ()
+    named: frozenset[FileId] = frozenset()  # files whose names say when they were recorded, and are believed
 
 
 # --- media ----------------------------------------------------------------------------------------------------------
@@ -213,6 +242,7 @@ class VideoConfig:
     width: int = 0  # pixels
     height: int = 0
     frame_rate: float = 0.0  # per second; 0 where unknown
+    aspect: tuple[int, int] = (1, 1)  # of one pixel, width to height
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,6 +346,7 @@ class PreparedSegment:
     encoded_video: bool = False  # its pictures are not the camera's own
     encoded_audio: bool = False
     encoding_seconds: float = 0.0  # that the encoding of its pictures took
+    digest: bytes = b""  # of the file's content
     sidecar: str = ""  # absolute path, "" where every frame stands in the camera's file
     whole: bool = False  # the container proves that the file is complete
     notes: tuple[str, ...] = ()  # what a technician may want to know: odd audio, trimmed start, ...

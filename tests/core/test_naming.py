@@ -49,7 +49,7 @@ def test_a_files_name_says_when_it_was_recorded(path: str, time: str) -> None:
 
 
 def test_no_files_have_no_dates() -> None:
-    assert date([]) == DatedFiles(paths=[], times=[], written=[], also=(), patterns={}, changes_at=None, warnings=())
+    assert date([]) == DatedFiles([], [], [], also=(), patterns={}, changes_at=None, warnings=(), named=[])
 
 
 def test_a_directory_with_one_foreign_name_counts_by_times_of_writing() -> None:

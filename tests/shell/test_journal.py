@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import shutil
@@ -30,7 +31,9 @@ from ftp_stream.model import (
     Cursor,
     FileFact,
     FileId,
+    Footage,
     OrderKey,
+    Skip,
     StreamState,
     Verdict,
     VerdictKind,
@@ -441,6 +444,51 @@ def test_every_commit_reaches_the_disk(journal: Journal) -> None:
     """WAL and FULL: a power cut loses nothing that was acknowledged."""
     assert journal._database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert journal._database.execute("PRAGMA synchronous").fetchone() == (2,)
+
+
+def test_a_journal_of_version_1_keeps_its_cursors(path: Path) -> None:
+    """What a running service of the first version wrote counts after an upgrade, and can be written on."""
+    path.parent.mkdir(mode=0o700, parents=True)
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.executescript(f"BEGIN; {schema.MIGRATIONS[0]}; PRAGMA user_version = 1; COMMIT;")
+        database.execute(
+            "INSERT INTO cursor VALUES ('gate/main', 5.0, '[]', 'a.mp4', 1, 2, 3, 4, 7, 0, 9.0)",
+        )
+        database.commit()
+    with Journal(path) as journal:
+        cursor = journal.state("gate", ["gate/main"]).streams["gate/main"].cursor
+        assert cursor == Cursor(OrderKey(5.0, ()), "a.mp4", FileId(1, 2, 3, 4), 7, complete=False, ends_at=None)
+        journal.save_cursors({"gate/main": replace(cursor, ends_at=8.5)}, WALL)
+        assert journal.state("gate", ["gate/main"]).streams["gate/main"].cursor == replace(cursor, ends_at=8.5)
+
+
+def test_what_a_stream_skipped_is_remembered_the_newest_first(journal: Journal) -> None:
+    stream = f"{name()}/main"
+    skips = [Skip("a.mp4", 3, 5, 4.0, "MAX_LAG"), Skip("b\udcff.mp4", 0, 2, 2.5, "it stood before")]
+    for number, skip in enumerate(skips):
+        journal.skip(stream, [skip], WALL + number)
+    assert journal.skips(stream) == skips[::-1]
+    journal.skip(stream, [], WALL + 91 * 86_400)
+    assert journal.skips(stream) == []
+
+
+def test_footage_that_was_played_is_known_for_a_day(journal: Journal) -> None:
+    camera, file = name(), fact()
+    footage = Footage(b"digest", file.path, file.id, 10.0, 70.5, named=True)
+    journal.play(camera, footage, WALL)
+    journal.play(camera, replace(footage, path="again.mp4"), WALL + 1)
+    assert journal.footage(camera) == [footage]  # the first of them is what was played
+    assert journal.footage(name()) == []
+    journal.play(camera, replace(footage, digest=b"other"), WALL + 86_402)
+    assert [each.digest for each in journal.footage(camera)] == [b"other"]
+
+
+def test_why_a_file_repeats_others_is_part_of_the_state(journal: Journal) -> None:
+    camera, file = name(), fact()
+    journal.repeat(camera, file, "it is a.mp4 again")
+    assert journal.state(camera, []).repeated == {file.id: "it is a.mp4 again"}
+    journal.forget_files(camera, [])
+    assert journal.state(camera, []).repeated == {}
     assert journal._database.execute("PRAGMA foreign_keys").fetchone() == (1,)
 
 
@@ -590,25 +638,27 @@ def test_an_older_version_is_brought_up_to_date(path: Path, monkeypatch: pytest.
     camera = name()
     with Journal(path) as journal:
         journal.meet(camera, [fact()], WALL)
-    script = "CREATE TABLE more (x INTEGER); INSERT INTO more VALUES (7)"
+    newer = schema.VERSION + 1
+    migrations = (*schema.MIGRATIONS, "CREATE TABLE more (x INTEGER); INSERT INTO more VALUES (7)")
+    monkeypatch.setattr("ftp_stream.shell.journal.opening.TABLES", (*schema.TABLES, schema.TABLES[-1] | {"more"}))
     for module in ("schema", "opening"):
-        monkeypatch.setattr(f"ftp_stream.shell.journal.{module}.MIGRATIONS", (*schema.MIGRATIONS[:1], script))
-        monkeypatch.setattr(f"ftp_stream.shell.journal.{module}.VERSION", 2)
+        monkeypatch.setattr(f"ftp_stream.shell.journal.{module}.MIGRATIONS", migrations)
+        monkeypatch.setattr(f"ftp_stream.shell.journal.{module}.VERSION", newer)
     with pytest.raises(StorageError, match="start the service once"):
         Journal(path, read_only=True)
     for _ in range(2):
         with Journal(path) as journal:
             assert not journal.meet(camera, [], WALL)
             assert journal._database.execute("SELECT x FROM more").fetchall() == [(7,)]
-            assert journal._database.execute("PRAGMA user_version").fetchone() == (2,)
+            assert journal._database.execute("PRAGMA user_version").fetchone() == (newer,)
 
 
 def test_a_migration_that_fails_leaves_the_old_version(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Journal(path).close()
+    broken = (*schema.MIGRATIONS, "CREATE TABLE more (x); CREATE TABLE more (x)")
     for module in ("schema", "opening"):
-        broken = (*schema.MIGRATIONS[:1], "CREATE TABLE more (x); CREATE TABLE more (x)")
         monkeypatch.setattr(f"ftp_stream.shell.journal.{module}.MIGRATIONS", broken)
-        monkeypatch.setattr(f"ftp_stream.shell.journal.{module}.VERSION", 2)
+        monkeypatch.setattr(f"ftp_stream.shell.journal.{module}.VERSION", len(broken))
     with pytest.raises(StorageError):
         Journal(path)
     monkeypatch.undo()

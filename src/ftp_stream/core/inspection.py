@@ -72,6 +72,7 @@ class Inspection:
     encoded_video: bool = False
     encoded_audio: bool = False
     encoding_seconds: float = 0.0  # that the encoding of its pictures took
+    aspect: tuple[int, int] = (1, 1)  # of one pixel, width to height
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ def encode(found: Inspection) -> list[bytes | memoryview]:
     header = {
         "container": found.container,
         "whole": found.whole,
-        **_video(VideoConfig(found.codec, found.record, found.width, found.height, found.frame_rate)),
+        **_video(VideoConfig(found.codec, found.record, found.width, found.height, found.frame_rate, found.aspect)),
         "changes": [{"picture": picture, **_video(video)} for picture, video in found.changes],
         "audio_record": found.audio_record.hex(),
         "video_rows": len(video),
@@ -125,6 +126,7 @@ def _video(config: VideoConfig) -> dict[str, object]:
         "width": config.width,
         "height": config.height,
         "frame_rate": config.frame_rate,
+        "aspect": config.aspect,
     }
 
 
@@ -281,7 +283,15 @@ def _video_config(told: Mapping[str, Any]) -> VideoConfig:
         width=_number(told, "width", MAX_SIDE),
         height=_number(told, "height", MAX_SIDE),
         frame_rate=min(float(rate), _MAX_RATE),
+        aspect=_aspect(told.get("aspect")),
     )
+
+
+def _aspect(told: object) -> tuple[int, int]:
+    match told:
+        case [int(width), int(height)] if 0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE:
+            return width, height
+    raise SegmentRefused(_DAMAGED)
 
 
 def _seconds(told: object) -> float:

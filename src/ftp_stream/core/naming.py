@@ -41,6 +41,7 @@ class DatedFiles:
     patterns: Mapping[str, str]  # directory -> the pattern that holds for it, "" where times of writing count
     changes_at: float | None  # wall time at which one more time of writing is believed; None without such
     warnings: tuple[str, ...]
+    named: Sequence[bool]  # parallel to the paths: its name says when it was recorded, and is believed
 
     @property
     def recorded_at(self) -> Mapping[str, float]:
@@ -89,6 +90,7 @@ def date_files(
         patterns={directory: pattern.name if pattern else "" for directory, pattern in patterns.items()},
         changes_at=believed_at,
         warnings=(*mixed, *_disbelief([facts[index] for index in disbelieved], timezone)),
+        named=_named(readings[:count], disbelieved),
     )
 
 
@@ -184,6 +186,13 @@ def _times(
             disbelieved.append(index)
         times[index] = written[index] + usual.usual if at is None else at
     return times, disbelieved
+
+
+def _named(readings: Sequence[Reading], disbelieved: Sequence[int]) -> list[bool]:
+    named = [reading.pattern is not None and not reading.chapter for reading in readings]
+    for index in disbelieved:
+        named[index] = False
+    return named
 
 
 def _settle(reading: Reading, written: float, usual: UsualOffset, timezone: str) -> float | None:

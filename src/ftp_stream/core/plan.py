@@ -4,7 +4,7 @@ The rules, in this order; the first that holds decides:
 
 0. IGNORE: not a video by its name.
 1. SENDING: some stream has it in hand. DELIVERED: every stream has confirmed it, or has passed it after another had
-   confirmed it.
+   confirmed it. REPEATED: the same, but all that it shows stood in other files.
 2. LATE: at or before what every stream has begun. Deleted once the camera has written a newer file since; if it writes
    only late ones, its clock stepped back, and they play.
 3. NEWEST: may still be written. 4. YOUNG: changed a moment ago.
@@ -76,6 +76,7 @@ class _Turn:
     ) -> None:
         self._line = line
         self._before = state.before
+        self._repeated = state.repeated
         self._words = Words(settings, line.times[-1] if line.times else wall)
         tracks = [lay_track(name, stream, line, settings.max_lag) for name, stream in sorted(state.streams.items())]
         doubtful = any(len(track.late) >= LATE_MANY for track in tracks)
@@ -117,6 +118,7 @@ class _Turn:
             step_back=frozenset(track.name for track in self._stepping),
             late_since=self._late_since,
             warnings=(*line.warnings, *self._warnings()),
+            named=frozenset(file.id for file, named in zip(line.files, line.named, strict=True) if named),
         )
 
     # --- who takes what ---------------------------------------------------------------------------------------------
@@ -189,6 +191,9 @@ class _Turn:
             reason = self._words.closing(known.closing)
             return self._verdict(index, VerdictKind.SENDING, Action.NONE, reason, known.closing)
         if known.delivered:
+            repeats = self._repeated.get(self._line.files[index].id)
+            if repeats:
+                return self._verdict(index, VerdictKind.REPEATED, Action.DELETE, repeats)
             passed = [track.name for track in self._tracks if track.name not in known.delivered]
             reason = self._words.delivered(sorted(known.delivered), passed)
             return self._verdict(index, VerdictKind.DELIVERED, Action.DELETE, reason)

@@ -65,13 +65,14 @@ def known_files(state: CameraState) -> dict[FileId, Known]:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A camera's segments in the order in which they play; the first five columns are parallel."""
+    """A camera's segments in the order in which they play; the first six columns are parallel."""
 
     files: Sequence[FileFact]
     keys: Sequence[OrderKey]
     times: Sequence[float]  # recorded_at
     written: Sequence[float]  # the last change, as far as it can be believed
     known: Sequence[Known]
+    named: Sequence[bool]  # recorded_at is what the name says
     cursors: Mapping[str, OrderKey]  # stream -> the key of its cursor's segment, as it is dated today
     places: Mapping[str, int]  # stream -> the index of its cursor's segment, where it is still there
     changes_at: float | None  # wall time at which dates change by time alone
@@ -113,6 +114,7 @@ def line_up(segments: Sequence[FileFact], state: CameraState, wall: float, setti
         times=[key.recorded_at for key in keys],
         written=[dated.written[index] for index in order],
         known=[known[index] for index in order] if table else known,
+        named=[dated.named[index] for index in order],
         cursors=_cursor_keys(cursors, today, wall + settings.max_clock_skew),
         places={name: places[cursor.file] for name, cursor in cursors.items() if cursor.file in places},
         changes_at=dated.changes_at,

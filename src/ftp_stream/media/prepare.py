@@ -92,6 +92,7 @@ def prepare(fileno: int, sidecar: BinaryIO, request: PrepareRequest) -> Inspecti
             audio=audio_columns,
             sidecar_size=places.sidecar_size,
             notes=tuple(filter(None, notes)),
+            aspect=_aspect(context.sample_aspect_ratio),
         )
 
 
@@ -256,6 +257,13 @@ def _audio_columns(audio: AudioTrack, start_us: int, end_us: int, notes: list[st
 def _side(pixels: int) -> int:
     """Return the side of a picture, 0 where the container tells nonsense: what decoders see stands in the record."""
     return pixels if 0 < pixels <= MAX_SIDE else 0
+
+
+def _aspect(told: Fraction | None) -> tuple[int, int]:
+    """Return the aspect of a pixel, square where nothing or nonsense is told."""
+    if told and 0 < told.numerator <= MAX_SIDE and told.denominator <= MAX_SIDE:
+        return told.numerator, told.denominator
+    return 1, 1
 
 
 def _frame_rate(declared: Fraction | None, dts: list[int]) -> float:

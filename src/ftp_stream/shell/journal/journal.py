@@ -9,7 +9,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ftp_stream.model import Action, Attempts, CameraState, StreamState, VerdictKind
+from ftp_stream.model import Action, Attempts, CameraState, Skip, StreamState, VerdictKind
 from ftp_stream.shell.journal.devices import renumber
 from ftp_stream.shell.journal.opening import lock_directory, open_database, open_read_only, storage_error
 from ftp_stream.shell.journal.rows import (
@@ -18,6 +18,8 @@ from ftp_stream.shell.journal.rows import (
     cursor_value,
     file_id,
     file_row,
+    footage_row,
+    footage_value,
     identity_row,
     printable,
     verdict_row,
@@ -29,12 +31,13 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from ftp_stream.model import Cursor, FileFact, FileId, Verdict
+    from ftp_stream.model import Cursor, FileFact, FileId, Footage, Verdict
 
 __all__ = ["MAX_AGE", "MAX_HISTORY", "HistoryRow", "Journal"]
 
 MAX_HISTORY = 10_000  # verdicts kept of each camera
 MAX_AGE = 90 * 86_400.0  # seconds for which they are kept
+FOOTAGE_AGE = 86_400.0  # seconds for which the same file is known again under another name
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +111,8 @@ class Journal:
         """Return what is known of a camera; its streams have nothing in hand here."""
         with self._transaction() as database:
             files = database.execute(
-                f"SELECT {IDENTITY}, before, attempts, attempted_at, reason FROM file WHERE camera = "  # noqa: S608 - a constant
-                "(SELECT id FROM camera WHERE name = ?) AND (before OR attempts)",
+                f"SELECT {IDENTITY}, before, attempts, attempted_at, reason, repeats FROM file WHERE camera = "  # noqa: S608 - a constant
+                "(SELECT id FROM camera WHERE name = ?) AND (before OR attempts OR repeats IS NOT NULL)",
                 (camera,),
             ).fetchall()
             names = list(streams)
@@ -118,7 +121,28 @@ class Journal:
                 delivered={name: _delivered(database, name) for name in names},
                 attempts={file_id(row[:4]): Attempts(row[5], row[6], row[7]) for row in files if row[5]},
                 before=frozenset(file_id(row[:4]) for row in files if row[4]),
+                repeated={file_id(row[:4]): row[8] for row in files if row[8] is not None},
             )
+
+    def footage(self, camera: str) -> list[Footage]:
+        """Return what was played of a camera lately."""
+        with self._transaction() as database:
+            rows = database.execute(
+                f"SELECT digest, path, {IDENTITY}, starts_at, ends_at, named FROM footage "  # noqa: S608 - a constant
+                "WHERE camera = (SELECT id FROM camera WHERE name = ?)",
+                (camera,),
+            ).fetchall()
+        return list(map(footage_value, rows))
+
+    def skips(self, stream: str, limit: int = 100) -> list[Skip]:
+        """Return what a stream left out last, the newest first."""
+        with self._transaction() as database:
+            rows = database.execute(
+                "SELECT path, from_gop, to_gop, seconds, reason FROM skip WHERE stream = ? "
+                "ORDER BY skipped_at DESC, id DESC LIMIT ?",
+                (stream, limit),
+            ).fetchall()
+        return [Skip(os.fsdecode(path), *rest) for path, *rest in rows]
 
     def history(self, camera: str, limit: int = 100) -> list[HistoryRow]:
         """Return the last verdicts that acted, the newest first."""
@@ -212,7 +236,7 @@ class Journal:
         with self._transaction() as database:
             database.executemany(
                 f"INSERT OR REPLACE INTO cursor (stream, recorded_at, natural_key, path, {IDENTITY}, gop, complete, "  # noqa: S608 - a constant
-                "saved_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "saved_at, ends_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (cursor_row(stream, cursor, wall) for stream, cursor in cursors.items()),
             )
             for stream, cursor in cursors.items():
@@ -220,6 +244,41 @@ class Journal:
                     camera = _camera_id(database, stream.partition("/")[0])
                     file = _known_file(database, camera, cursor.path, cursor.file)
                     database.execute("INSERT OR IGNORE INTO delivered VALUES (?, ?, ?)", (stream, file, wall))
+
+    def repeat(self, camera: str, file: FileFact, reason: str) -> None:
+        """Remember why nothing of a file is to be played."""
+        with self._transaction() as database:
+            identity = _known_file(database, _camera_id(database, camera), file.path, file.id)
+            database.execute("UPDATE file SET repeats = ? WHERE id = ?", (printable(reason), identity))
+
+    def skip(self, stream: str, skips: Iterable[Skip], wall: float) -> None:
+        """Record what a stream leaves out."""
+        with self._transaction() as database:
+            database.executemany(
+                "INSERT INTO skip (stream, path, from_gop, to_gop, seconds, reason, skipped_at) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    (stream, os.fsencode(each.path), each.from_gop, each.to_gop, each.seconds, each.reason, wall)
+                    for each in skips
+                ),
+            )
+            database.execute("DELETE FROM skip WHERE stream = ? AND skipped_at < ?", (stream, wall - MAX_AGE))
+            database.execute(
+                "DELETE FROM skip WHERE id IN "
+                "(SELECT id FROM skip WHERE stream = ? ORDER BY skipped_at DESC, id DESC LIMIT -1 OFFSET ?)",
+                (stream, MAX_HISTORY),
+            )
+
+    def play(self, camera: str, footage: Footage, wall: float) -> None:
+        """Remember footage that is being played."""
+        with self._transaction() as database:
+            identity = _camera_id(database, camera)
+            database.execute(
+                f"INSERT OR IGNORE INTO footage (camera, digest, path, {IDENTITY}, starts_at, ends_at, named, "  # noqa: S608 - a constant
+                "played_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                footage_row(identity, footage, wall),
+            )
+            database.execute("DELETE FROM footage WHERE camera = ? AND played_at < ?", (identity, wall - FOOTAGE_AGE))
 
     def forget_cursors(self, streams: Iterable[str]) -> None:
         """Forget how far streams have got: their camera's clock stepped back."""
@@ -264,7 +323,7 @@ class Journal:
 
 def _cursor(database: sqlite3.Connection, stream: str) -> Cursor | None:
     row = database.execute(
-        f"SELECT recorded_at, natural_key, path, {IDENTITY}, gop, complete FROM cursor WHERE stream = ?",  # noqa: S608 - a constant
+        f"SELECT recorded_at, natural_key, path, {IDENTITY}, gop, complete, ends_at FROM cursor WHERE stream = ?",  # noqa: S608 - a constant
         (stream,),
     ).fetchone()
     return None if row is None else cursor_value(row)

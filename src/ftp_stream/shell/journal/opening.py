@@ -162,7 +162,7 @@ def _connect(name: str, *, uri: bool = False) -> sqlite3.Connection:
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     version = _version(connection, path)
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
-    if version and not tables >= TABLES:
+    if not tables >= TABLES[version]:
         raise _Damaged("tables are missing")
     if not version and tables:
         raise _Damaged("it is another program's database")

@@ -6,7 +6,7 @@ import json
 import os
 from typing import TYPE_CHECKING, Any
 
-from ftp_stream.model import Cursor, FileId, OrderKey
+from ftp_stream.model import Cursor, FileId, Footage, OrderKey
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +19,8 @@ __all__ = [
     "cursor_value",
     "file_id",
     "file_row",
+    "footage_row",
+    "footage_value",
     "identity_row",
     "printable",
     "signed",
@@ -44,14 +46,27 @@ def cursor_row(stream: str, cursor: Cursor, wall: float) -> tuple[Any, ...]:
     natural = json.dumps(cursor.key.natural)
     path = os.fsencode(cursor.path)
     identity = identity_row(cursor.file)
-    return (stream, cursor.key.recorded_at, natural, path, *identity, cursor.gop, cursor.complete, wall)
+    return (stream, cursor.key.recorded_at, natural, path, *identity, cursor.gop, cursor.complete, wall, cursor.ends_at)
 
 
 def cursor_value(row: Sequence[Any]) -> Cursor:
-    """Return the cursor of a row of ``cursor`` from ``recorded_at`` up to ``complete``."""
-    recorded_at, natural_key, path, *identity, gop, complete = row
+    """Return the cursor of a row of ``cursor`` from ``recorded_at`` up to ``complete``, then ``ends_at``."""
+    recorded_at, natural_key, path, *identity, gop, complete, ends_at = row
     natural = tuple((kind, number, text) for kind, number, text in json.loads(natural_key))
-    return Cursor(OrderKey(recorded_at, natural), os.fsdecode(path), file_id(identity), gop, bool(complete))
+    key = OrderKey(recorded_at, natural)
+    return Cursor(key, os.fsdecode(path), file_id(identity), gop, bool(complete), ends_at)
+
+
+def footage_row(camera: int, footage: Footage, wall: float) -> tuple[Any, ...]:
+    """Return a row of ``footage``."""
+    path, identity = os.fsencode(footage.path), identity_row(footage.file)
+    return (camera, footage.digest, path, *identity, footage.starts_at, footage.ends_at, footage.named, wall)
+
+
+def footage_value(row: Sequence[Any]) -> Footage:
+    """Return the footage of a row of ``footage`` from ``digest`` up to ``named``."""
+    digest, path, *identity, starts_at, ends_at, named = row
+    return Footage(digest, os.fsdecode(path), file_id(identity), starts_at, ends_at, bool(named))
 
 
 def identity_row(file: FileId) -> tuple[int, int, int, int]:

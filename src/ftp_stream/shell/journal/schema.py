@@ -4,6 +4,7 @@ __all__ = ["MIGRATIONS", "TABLES", "VERSION"]
 
 # To change it, append a script that changes what the earlier ones made; never change those. Versions:
 # 1: cameras, files, cursors, deliveries, verdicts
+# 2: what streams skipped, what footage was played
 MIGRATIONS = (
     """
     CREATE TABLE camera (
@@ -74,6 +75,44 @@ MIGRATIONS = (
     );
     CREATE INDEX verdict_age ON verdict (camera, last_at);
     """,
+    """
+    -- Where the recording of a cursor's segment ended, wall time; NULL: its name does not say when it began.
+    ALTER TABLE cursor ADD COLUMN ends_at REAL;
+
+    -- Why nothing of a file is played: all of it stood in other files; NULL: it is played.
+    ALTER TABLE file ADD COLUMN repeats TEXT;
+
+    CREATE TABLE skip (
+        -- A row per passage of footage that a stream left out though it had begun with it, or could have.
+        id INTEGER PRIMARY KEY,
+        stream TEXT NOT NULL,
+        path BLOB NOT NULL,
+        from_gop INTEGER NOT NULL,  -- the first that is left out, and the first that is not
+        to_gop INTEGER NOT NULL,
+        seconds REAL NOT NULL,      -- of footage
+        reason TEXT NOT NULL,       -- in words
+        skipped_at REAL NOT NULL    -- wall time
+    );
+    CREATE INDEX skip_age ON skip (stream, skipped_at);
+
+    CREATE TABLE footage (
+        -- A row per file that was played, so that the same one under another name is known again.
+        camera INTEGER NOT NULL REFERENCES camera (id) ON DELETE CASCADE,
+        digest BLOB NOT NULL,
+        path BLOB NOT NULL,
+        device INTEGER NOT NULL,
+        inode INTEGER NOT NULL,
+        size INTEGER NOT NULL,
+        mtime_ns INTEGER NOT NULL,
+        starts_at REAL NOT NULL,    -- wall times of its recording
+        ends_at REAL NOT NULL,
+        named INTEGER NOT NULL,     -- 1: its name says so
+        played_at REAL NOT NULL,    -- wall time
+        PRIMARY KEY (camera, digest)
+    ) WITHOUT ROWID;
+    CREATE INDEX footage_age ON footage (camera, played_at);
+    """,
 )
 VERSION = len(MIGRATIONS)  # kept in the file as SQLite's user_version
-TABLES = frozenset({"camera", "file", "cursor", "delivered", "verdict"})
+_FIRST = frozenset({"camera", "file", "cursor", "delivered", "verdict"})
+TABLES = (frozenset[str](), _FIRST, _FIRST | {"skip", "footage"})  # by version: the tables that it has

@@ -1,0 +1,63 @@
+"""Which prepared segments a destination can take, and what it holds fast once its session has begun."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ftp_stream.model import Shape
+
+if TYPE_CHECKING:
+    from ftp_stream.model import AudioConfig, Form, PreparedSegment, VideoConfig
+
+__all__ = ["config_at", "fixed", "shape_of", "suits"]
+
+
+def suits(segment: PreparedSegment, form: Form) -> bool:
+    """Tell whether a segment that was prepared for some form is as this form wants it."""
+    return segment.form == form or (_video_suits(segment, form) and _audio_suits(segment, form))
+
+
+def _video_suits(segment: PreparedSegment, form: Form) -> bool:
+    if not segment.encoded_video:
+        return segment.video.codec in form.copied
+    made = segment.form
+    if (made.copied, made.bitrate, made.encoder) != (form.copied, form.bitrate, form.encoder):
+        return False
+    return form.shape in {None, made.shape, shape_of(segment.video)}
+
+
+def _audio_suits(segment: PreparedSegment, form: Form) -> bool:
+    made = segment.form
+    if segment.audio is None:  # none at all; where one was fixed, another might have been possible
+        return made.audio in {None, form.audio}
+    if form.audio is not None:
+        return segment.audio.record == form.audio.record
+    return not segment.encoded_audio or (made.audio is None and made.other_audio == form.other_audio)
+
+
+def shape_of(video: VideoConfig) -> Shape:
+    """Return the shape that pictures of a configuration have."""
+    return Shape(video.width, video.height, video.frame_rate, video.aspect)
+
+
+def fixed(form: Form, audio: AudioConfig, video: VideoConfig) -> Form:
+    """Return what a session needs from its first segment on: one audio configuration, and one shape if it encodes all.
+
+    Args:
+        form: What its destination needs.
+        audio: What the session has begun with.
+        video: What its first segment has.
+    """
+    shape = form.shape if form.copied else form.shape or shape_of(video)
+    return replace(form, audio=audio, shape=shape)
+
+
+def config_at(segment: PreparedSegment, gop: int) -> VideoConfig:
+    """Return what a decoder needs from the beginning of a GOP on."""
+    found = segment.video
+    for begins, video in segment.changes:
+        if begins > gop:
+            break
+        found = video
+    return found

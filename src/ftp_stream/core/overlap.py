@@ -1,0 +1,62 @@
+"""Footage that stands in two files: one uploaded twice, and pre-event buffers that begin before the last one ended.
+
+Only names say when a recording began, and only the pictures how long it is: where a name says nothing, nothing is
+taken for an overlap.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ftp_stream.model import Footage, FrameTable
+
+__all__ = ["CERTAIN", "join", "repeats"]
+
+CERTAIN = 2.0  # seconds; names are cut to full seconds, so that of two files each may have begun one later than it says
+_INSIDE = 1.0  # seconds by which a clip may reach beyond the one it lies in, for the same reason
+_EDGE = 0.1  # seconds by which a key frame may come before the end of what was played: rounding, one picture
+_COARSE = 60.0  # seconds; names that all lie on full minutes may tell no more than the minute
+
+
+def repeats(footage: Footage, played: Mapping[bytes, Footage]) -> str:
+    """Return which file that was played this one is again, in words; "" where it is none.
+
+    The same content recorded at another time by the names of both is another recording: a dark night may look the
+    same in every file.
+
+    Args:
+        footage: The file to be played.
+        played: What was played, by its digest.
+    """
+    known = played.get(footage.digest)
+    if known is None or known.file == footage.file:
+        return ""
+    apart = max(footage.starts_at - known.ends_at, known.starts_at - footage.ends_at)
+    if footage.named and known.named and apart > -CERTAIN:
+        return ""
+    return f"its content is that of {known.path}, which was played"
+
+
+def join(table: FrameTable, starts_at: float, before: tuple[float, float] | None) -> int | None:
+    """Return the GOP with which a segment begins so that nothing is shown twice; ``None``: nothing of it is new.
+
+    Args:
+        table: Of the segment.
+        starts_at: When it was recorded by its name, wall time.
+        before: When the segment played before it began and ended, by its name; ``None`` where that is not known.
+    """
+    if before is None:
+        return 0
+    began, until = before
+    if until - starts_at < CERTAIN or (began % _COARSE == 0 and starts_at % _COARSE == 0):
+        return 0
+    ends_at = starts_at + table.duration_us / 1e6
+    if ends_at <= until + _INSIDE:
+        return None
+    gops = table.gops
+    first = bisect_left(gops, until - _EDGE, key=lambda row: starts_at + (table.dts_us[row] + table.cts_us[row]) / 1e6)
+    return min(first, len(gops) - 1)  # none begins behind it: rather some of the last again than none of its end
