@@ -13,10 +13,12 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from ftp_stream.config import CameraSettings, DestinationSettings, Idle, Settings, effective, load
-from ftp_stream.config.variables import GLOBAL, NAMES, Variables
+from ftp_stream.config import CameraSettings, DestinationSettings, Idle, Language, Settings, VideoMode, effective, load
+from ftp_stream.config.variables import GLOBAL, NAMES, ONE_CAMERA, SECRET, Variables
+from ftp_stream.core.destinations import GENERIC, PRESETS
 from ftp_stream.errors import ConfigError
 from ftp_stream.model import NewestPolicy, PlanSettings
+from ftp_stream.rtmp.url import parse_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -96,14 +98,19 @@ def test_the_defaults_are_those_of_the_requirements(tmp_path: Path) -> None:
 
 def samples(directory: Path) -> dict[str, tuple[str, object]]:
     """Return for each variable a value that is not its default, and what becomes of it."""
-    authority = directory / "ca.pem"
-    authority.write_text("")
+    authority, picture = directory / "ca.pem", directory / "slate.png"
+    for path in (authority, picture):
+        path.write_text("")
     stream_key = key()
     return {
         "CAMERA_NAME": ("north-gate_2.a", "north-gate_2.a"),
         "WATCH_DIR": ("/some/where", "/some/where"),
         "RTMP_URL": (f"rtmp://host.example/app/{stream_key}", "rtmp://host.example/app/***"),
+        "RTMP_BACKUP_URL": (f"rtmp://other.example/app/{stream_key}", "rtmp://other.example/app/***"),
+        "RTMP_PRESET": ("nginx-rtmp", "nginx-rtmp"),
         "RTMP_CA_FILE": (str(authority), str(authority)),
+        "VIDEO": ("h264", "h264"),
+        "ENCODER": ("vaapi", "vaapi"),
         "MIN_FILE_AGE": ("12.5", "12.5"),
         "MAX_RETRIES": ("7", "7"),
         "SCAN_INTERVAL": ("0.5", "0.5"),
@@ -112,6 +119,9 @@ def samples(directory: Path) -> dict[str, tuple[str, object]]:
         "MAX_CLOCK_SKEW": ("86400", "86400"),
         "NEWEST": ("proven", "proven"),
         "IDLE": ("off", "off"),
+        "HOLD_SECONDS": ("0", "0"),
+        "SLATE_IMAGE": (str(picture), str(picture)),
+        "LANGUAGE": ("es", "es"),
         "CATCHUP_RATE": ("1", "1"),
         "ARCHIVE_DIR": ("/some/archive", "/some/archive"),
         "CAMERA_TZ": ("Europe/Madrid", "Europe/Madrid"),
@@ -148,17 +158,19 @@ def test_every_setting_can_stand_in_every_place(tmp_path: Path, place: str) -> N
 @pytest.mark.parametrize("name", sorted(name.upper() for name in NAMES))
 def test_the_environment_comes_before_dotenv_and_dotenv_before_toml(tmp_path: Path, name: str) -> None:
     value, wanted = samples(tmp_path)[name]
-    broken = "rtmp://" if name == "RTMP_URL" else "~no-such-user/x"
-    settings = read(tmp_path, {name: value}, env=f"{name}={broken}\n", toml=f'{name.lower()} = "{broken}"\n')
+    broken = "rtmp://" if name.endswith("_URL") else "~no-such-user/x"
+    first = {"RTMP_URL": url()} if name == "RTMP_BACKUP_URL" else {}
+    settings = read(tmp_path, {**first, name: value}, env=f"{name}={broken}\n", toml=f'{name.lower()} = "{broken}"\n')
     assert (shown(settings)[name], settings.origin[name]) == (wanted, "environment")
-    settings = read(tmp_path, env=f"{name}={value}\n", toml=f'{name.lower()} = "{broken}"\n')
+    settings = read(tmp_path, first, env=f"{name}={value}\n", toml=f'{name.lower()} = "{broken}"\n')
     assert (shown(settings)[name], settings.origin[name]) == (wanted, ".env")
 
 
 @pytest.mark.parametrize("name", sorted(name.upper() for name in NAMES))
 def test_an_empty_value_counts_as_not_set(tmp_path: Path, name: str) -> None:
     value, wanted = samples(tmp_path)[name]
-    settings = read(tmp_path, {name: ""}, env=f"{name}=\n", toml=f'{name.lower()} = "{value}"\n')
+    first = {"RTMP_URL": url()} if name == "RTMP_BACKUP_URL" else {}
+    settings = read(tmp_path, {**first, name: ""}, env=f"{name}=\n", toml=f'{name.lower()} = "{value}"\n')
     assert shown(settings)[name] == wanted
     assert read(tmp_path, {name: ""}, env=f"{name}=\n", toml=f'{name.lower()} = ""\n') == read(tmp_path)
 
@@ -308,7 +320,14 @@ BAD = [
     ("RETRY_DELAY", "-0.1", "from 0"),
     ("MAX_CLOCK_SKEW", "1 day", "from 0"),
     ("NEWEST", "always", "never or proven"),
-    ("IDLE", "slate", "hold or off"),
+    ("RTMP_PRESET", "vimeo", "auto or youtube or twitch"),
+    ("VIDEO", "hevc", "copy or auto or h264"),
+    ("ENCODER", "nvidia", "auto or x264 or vaapi or nvenc or qsv or v4l2m2m"),
+    ("IDLE", "black", "hold or slate or off"),
+    ("HOLD_SECONDS", "-1", "from 0 to 3600"),
+    ("HOLD_SECONDS", "3601", "from 0 to 3600"),
+    ("SLATE_IMAGE", "/no/such/file", "no such file"),
+    ("LANGUAGE", "spanish", "en or es"),
     ("CATCHUP_RATE", "0.99", "from 1 to 2"),
     ("CATCHUP_RATE", "2.01", "from 1 to 2"),
     ("CAMERA_TZ", "Europe/Nowhere", "no such zone"),
@@ -355,6 +374,7 @@ def test_a_value_of_another_kind_is_told(tmp_path: Path, name: str, value: str) 
         ("MAX_LAG", "1", "31536000"),
         ("RETRY_DELAY", "0", "86400"),
         ("MAX_CLOCK_SKEW", "0", "86400"),
+        ("HOLD_SECONDS", "0", "3600"),
         ("CATCHUP_RATE", "1", "2"),
     ],
 )
@@ -484,6 +504,14 @@ def test_an_authority_is_found_from_the_inside_out(tmp_path: Path) -> None:
         (camera(name="a/b"), "letters, digits"),
         (camera(name="x", more="max_lag = 0"), "max_lag = 0 (ftp-stream.toml, [[camera]] 1 ('x')): must be"),
         (camera(destination=DESTINATION.format(url="rtmp://h")), "destination 1"),
+        (camera() + 'preset = "vimeo"', "preset = 'vimeo' (ftp-stream.toml, [[camera]] 1"),
+        (camera() + 'video = "hevc"', "video = 'hevc' (ftp-stream.toml, [[camera]] 1"),
+        (camera() + 'backup_url = "rtmp://b"', "backup_url (ftp-stream.toml, [[camera]] 1"),
+        (camera() + 'backup_url_env = "NOT_SET"', "backup_url_env = 'NOT_SET'"),
+        (camera() + f'backup_url = "{url()}"\nbackup_url_env = "X"', "either backup_url, or backup_url_env"),
+        (camera() + 'backup_url = "auto"', "auto knows the second ingest of a.rtmp.youtube.com/live2"),
+        (camera(more='backup_url = "auto"'), "belongs in a [[camera.destination]] table"),
+        (f'rtmp_backup_url = "{url()}"\n' + camera(), "rtmp_backup_url (ftp-stream.toml) means the one camera"),
         (camera() + 'ca_file = "/none"', "ca_file = '/none' (ftp-stream.toml, [[camera]] 1"),
         ('rtmp_ca_file = "/none"\n' + camera() + DESTINATION.format(url=url()), "no such file"),
         ("watch_dir = ", "not TOML"),
@@ -504,7 +532,7 @@ def test_a_fault_in_the_file_is_told_once(tmp_path: Path, toml: str, what: str) 
     assert len(refused(tmp_path, toml=toml)) == 1
 
 
-@pytest.mark.parametrize("name", ["WATCH_DIR", "RTMP_URL", "CAMERA_NAME"])
+@pytest.mark.parametrize("name", [name.upper() for name in ONE_CAMERA])
 def test_one_camera_s_variables_beside_tables_are_refused(tmp_path: Path, name: str) -> None:
     """By precedence they would give every camera the same inbox; silence about it would be worse."""
     value, _ = samples(tmp_path)[name]
@@ -574,6 +602,98 @@ def test_many_cameras_are_read_in_time(tmp_path: Path, count: int) -> None:
     assert len(read(tmp_path, toml="".join(camera() for _ in range(count))).cameras) == count
 
 
+# --- what a destination is ------------------------------------------------------------------------------------------
+
+
+def test_a_preset_is_chosen_by_the_host_or_by_name(tmp_path: Path) -> None:
+    destinations = [
+        DESTINATION.format(url=f"rtmps://a.rtmps.youtube.com/live2/{key()}") + 'name = "by-host"\n',
+        DESTINATION.format(url=url(host="own")) + 'preset = "SRS"\nvideo = "copy"\n',
+        DESTINATION.format(url=url(host="other")),
+    ]
+    settings = read(tmp_path, toml='video = "h264"\n' + camera("a", destination="".join(destinations)))
+    found = settings.cameras[0].destinations
+    assert [each.preset for each in found] == [PRESETS["youtube"], PRESETS["srs"], GENERIC]
+    assert [each.video for each in found] == [VideoMode.H264, VideoMode.COPY, VideoMode.H264]
+    told = shown(settings)
+    names = ("by-host", "own.example", "other.example")
+    assert [told[f"a/{name}.RTMP_PRESET"] for name in names] == ["auto: youtube", "srs", "auto: generic"]
+    assert [told[f"a/{name}.VIDEO"] for name in names] == ["h264", "copy", "h264"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("rtmps://a.rtmps.youtube.com/live2/{}", "rtmps://b.rtmps.youtube.com/live2?backup=1/{}"),
+        ("rtmp://A.rtmp.youtube.com:1935/live2/{}?x=1", "rtmp://b.rtmp.youtube.com:1935/live2?backup=1/{}?x=1"),
+        ("rtmps://me:pw@a.rtmps.youtube.com/live2/{}", "rtmps://me:pw@b.rtmps.youtube.com/live2?backup=1/{}"),
+    ],
+)
+def test_youtube_s_second_ingest_is_known(tmp_path: Path, first: str, second: str) -> None:
+    """It is a stream of its own, with all that the first one has."""
+    stream_key = key()
+    settings = read(tmp_path, {"RTMP_URL": first.format(stream_key), "RTMP_BACKUP_URL": "Auto", "VIDEO": "copy"})
+    main, backup = settings.cameras[0].destinations
+    assert backup.url
+    assert backup.url.get_secret_value() == second.format(stream_key)
+    assert backup.name == f"{main.name}-backup"
+    assert backup.backup_of == main.name
+    assert (backup.preset, backup.video) == (PRESETS["youtube"], VideoMode.COPY)
+    assert shown(settings)["RTMP_BACKUP_URL"] == parse_url(second).masked
+    assert parse_url(second).app == "live2?backup=1"
+    assert stream_key not in everything(settings)
+
+
+@pytest.mark.parametrize("first", ["rtmp://h.example/live2/{}", "rtmps://a.rtmps.youtube.com/other/{}", ""])
+def test_another_second_ingest_is_not_guessed(tmp_path: Path, first: str) -> None:
+    stream_key = key()
+    problems = refused(tmp_path, {"RTMP_URL": first.format(stream_key), "RTMP_BACKUP_URL": "auto"})
+    assert len(problems) == 1
+    assert "RTMP_BACKUP_URL (environment)" in problems[0]
+    assert ("knows the second ingest" if first else "RTMP_URL is not set") in problems[0]
+    assert stream_key not in problems[0]
+
+
+def test_a_backup_of_one_s_own_is_a_stream_beside_the_first(tmp_path: Path) -> None:
+    variables = {"SECOND": url(host="second")}
+    own = DESTINATION.format(url=url(host="first")) + 'name = "main"\nbackup_url_env = "SECOND"\n'
+    settings = read(tmp_path, variables, toml=camera("a", destination=own))
+    assert [each.name for each in settings.cameras[0].destinations] == ["main", "main-backup"]
+    rows = {row.name: (row.value, row.origin) for row in effective(settings)}
+    assert rows["a/main.RTMP_BACKUP_URL"] == ("rtmp://second.example/app/***", "environment")
+    assert not any("main-backup" in name for name in rows)
+
+
+def test_a_backup_is_checked_as_any_destination(tmp_path: Path) -> None:
+    """Two streams to one place cut each other off, and two of one name cannot be told apart."""
+    same = url(host="h")
+    [problem] = refused(tmp_path, {"RTMP_URL": same, "RTMP_BACKUP_URL": same})
+    assert "have the same URL" in problem
+    own = DESTINATION.format(url=url()) + f'name = "x"\nbackup_url = "{url()}"\n'
+    [problem] = refused(
+        tmp_path, toml=camera("a", destination=own + DESTINATION.format(url=url()) + 'name = "x-backup"')
+    )
+    assert "two destinations named 'x-backup'" in problem
+
+
+@pytest.mark.parametrize(
+    ("value", "language"),
+    [
+        ("es", Language.ES),
+        ("EN", Language.EN),
+        ("es_ES.UTF-8", Language.ES),
+        ("de_DE:es_MX:en", Language.ES),
+        ("en_US:es", Language.EN),
+        ("pt_BR:pt", Language.EN),
+        ("C", Language.EN),
+        ("ca_ES@valencia", Language.EN),
+    ],
+)
+def test_the_language_may_be_the_system_s(tmp_path: Path, value: str, language: Language) -> None:
+    """GNU gettext has a variable of this name: a list of locales, which must not keep the service from starting."""
+    assert read(tmp_path, {"LANGUAGE": value}).cameras[0].language is language
+
+
 # --- secrets --------------------------------------------------------------------------------------------------------
 
 
@@ -608,8 +728,11 @@ def test_no_key_is_in_the_error_for_a_bad_url(tmp_path: Path, broken: str) -> No
     text = broken.format(secret)
     toml = camera("a", destination=DESTINATION.format(url=text))
     by_variable = camera("a", destination='[[camera.destination]]\nurl_env = "A_URL"\n')
+    backup = camera("a", destination=DESTINATION.format(url=url()) + f"backup_url = '{text}'\n")
     for problems in (
         refused(tmp_path, {"RTMP_URL": text}),
+        refused(tmp_path, {"RTMP_URL": url(), "RTMP_BACKUP_URL": text}),
+        refused(tmp_path, toml=backup),
         refused(tmp_path, env=f"RTMP_URL='{text}'\n"),
         refused(tmp_path, toml=f'rtmp_url = "{text}"'),
         refused(tmp_path, toml=toml),
@@ -621,7 +744,7 @@ def test_no_key_is_in_the_error_for_a_bad_url(tmp_path: Path, broken: str) -> No
     assert "A_URL (environment)" in refused(tmp_path, {"A_URL": text}, toml=by_variable)[0]
 
 
-@pytest.mark.parametrize("name", sorted({*NAMES} - {"rtmp_url"}))
+@pytest.mark.parametrize("name", sorted({*NAMES} - SECRET))
 def test_a_url_in_the_wrong_place_is_not_shown(tmp_path: Path, name: str) -> None:
     """The line was pasted one too low: that must not put the key into a log."""
     secret = key()
@@ -687,12 +810,16 @@ def test_the_example_of_toml_is_true(tmp_path: Path) -> None:
     assert settings.warnings == ()
     opened = re.sub(r"^#(?=[a-z_]+ = )", "", text, flags=re.MULTILINE)
     assert opened != text
-    opened = opened.replace("/etc/ssl/our-authority.pem", str(tmp_path / "ca.pem"))
-    (tmp_path / "ca.pem").write_text("")
+    for file in ("/etc/ssl/our-authority.pem", "/srv/nothing-new.png"):
+        (tmp_path / Path(file).name).write_text("")
+        opened = opened.replace(file, str(tmp_path / Path(file).name))
+    environ["GATE_YOUTUBE_URL"] = f"rtmps://a.rtmps.youtube.com/live2/{key()}"
     settings = read(tmp_path, environ, toml=opened)
+    assert [each.name for each in settings.cameras[0].destinations] == ["youtube", "youtube-backup", "local"]
+    assert settings.cameras[0].destinations[2].preset is PRESETS["ovenmediaengine"]
     assert [each.archive_dir for each in settings.cameras] == [Path("/srv/archive/gate"), Path("/srv/archive-forest")]
     top = set(re.findall(r"^([a-z_]+) = ", opened.partition("\n[[camera]]")[0], re.MULTILINE))
-    assert top == {*NAMES} - {"camera_name", "watch_dir", "rtmp_url", "camera_tz"}
+    assert top == {*NAMES} - {*ONE_CAMERA, "camera_tz"}
     assert top >= set(GLOBAL)
 
 

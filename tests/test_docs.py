@@ -83,7 +83,7 @@ def default_settings(home: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, s
 # --- settings -------------------------------------------------------------------------------------------------------
 
 # Shown in words by `ftp-stream check`, so that an empty cell says the same
-UNSET = {"RTMP_URL", "RTMP_CA_FILE", "ARCHIVE_DIR", "CAMERA_TZ"}
+UNSET = {"RTMP_URL", "RTMP_BACKUP_URL", "RTMP_CA_FILE", "SLATE_IMAGE", "ARCHIVE_DIR", "CAMERA_TZ"}
 
 
 @pytest.mark.parametrize("document", READMES)

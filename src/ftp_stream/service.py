@@ -354,4 +354,16 @@ def _stream_settings(camera: CameraSettings, destination: DestinationSettings) -
     if destination.url is None:
         raise ConfigError(f"{name}: no RTMP_URL; set it to where the stream shall go")
     url = parse_url(destination.url.get_secret_value())
-    return StreamSettings(name, url, destination.ca_file, camera.idle, camera.catchup_rate)
+    return StreamSettings(
+        name,
+        url,
+        destination.ca_file,
+        camera.idle,
+        camera.catchup_rate,
+        destination.preset,
+        destination.video,
+        camera.encoder,
+        camera.hold_seconds,
+        camera.slate_image,
+        camera.language,
+    )

@@ -251,7 +251,7 @@ class Session:
     def _hold(self, now: float) -> _Playing | None:
         """Hold the last picture once the next segment is late enough for a server to mind."""
         held = self._supply.last_begun()
-        if self._settings.idle is not Idle.HOLD or held is None:
+        if self._settings.idle is Idle.OFF or held is None:
             return None
         end = self._timeline.end_us
         patience = 0 if self._holding else HOLD_AFTER_US

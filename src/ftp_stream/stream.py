@@ -16,7 +16,7 @@ from ftp_stream.session import Session
 from ftp_stream.shell.publisher import Connection, connect
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from ftp_stream.model import AudioConfig
     from ftp_stream.report import StreamReport
@@ -72,7 +72,7 @@ class Stream:
 
     async def run(self) -> None:
         """Publish until `stop`; a fault of the destination ends a session and never the stream."""
-        waits = delays(self._uniform)
+        waits = self._delays()
         try:
             while await self._something_to_send():
                 self._flowing_since = None
@@ -80,12 +80,16 @@ class Stream:
                     await self._publish()
                 except (DestinationFault, StorageError) as fault:
                     if self._has_flowed():
-                        waits = delays(self._uniform)
+                        waits = self._delays()
                     await self._wait_after(fault, next(waits))
         finally:
             self.supply.let_go()
             self.supply.drop_held()
             self._report.stopped()
+
+    def _delays(self) -> Iterator[float]:
+        preset = self.settings.preset
+        return delays(self._uniform, preset.first_retry, preset.longest_retry)
 
     def _wake(self) -> None:
         self._news.set()
@@ -94,7 +98,7 @@ class Stream:
 
     async def _something_to_send(self) -> bool:
         """Wait for a segment, or for nothing where a picture can be held; ``False`` to end."""
-        can_hold = self.supply.held is not None and self.settings.idle is Idle.HOLD
+        can_hold = self.supply.held is not None and self.settings.idle is not Idle.OFF
         if not self.supply.hands and not can_hold:
             self._report.idle()
         while not self.supply.hands and not self._stopping.is_set():

@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from ftp_stream.model import Cursor
+from ftp_stream.config import Language, VideoMode
+from ftp_stream.core.destinations import GENERIC
+from ftp_stream.model import Cursor, Encoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from ftp_stream.config import Idle
+    from ftp_stream.core.destinations import Preset
     from ftp_stream.model import FileId, OrderKey, PreparedSegment
     from ftp_stream.rtmp.url import RtmpUrl
     from ftp_stream.shell.frames import FrameReader
@@ -27,6 +30,12 @@ class StreamSettings(NamedTuple):
     ca_file: Path | None  # a private authority for rtmps; None for the system's
     idle: Idle
     catchup_rate: float  # the fastest pace, media seconds per second
+    preset: Preset = GENERIC  # what the destination takes and asks for
+    video: VideoMode = VideoMode.AUTO
+    encoder: Encoder = Encoder.AUTO
+    hold_seconds: float = 20.0  # that the last picture is held before the slate appears
+    slate_image: Path | None = None  # None: the slate says since when nothing came
+    language: Language = Language.EN  # of the slate
 
 
 @dataclass(slots=True, eq=False)

@@ -129,16 +129,18 @@ def test_a_unit_that_was_written_by_hand_is_kept_where_only_root_sees_it(tmp_pat
     assert "written by hand is replaced" in plan.notes[0]
 
 
-def test_inboxes_archives_and_certificates_are_what_it_must_reach(tmp_path: Path) -> None:
-    authority = tmp_path / "our.pem"
-    authority.write_text("x")
-    env = f"{ENV}ARCHIVE_DIR=/srv/kept\nRTMP_CA_FILE={authority}\nSTATE_DIR=/srv/state\n"
+def test_inboxes_archives_certificates_and_pictures_are_what_it_must_reach(tmp_path: Path) -> None:
+    authority, picture = tmp_path / "our.pem", tmp_path / "slate.png"
+    for path in (authority, picture):
+        path.write_text("x")
+    env = f"{ENV}ARCHIVE_DIR=/srv/kept\nRTMP_CA_FILE={authority}\nSTATE_DIR=/srv/state\nSLATE_IMAGE={picture}\n"
     found = {each.name: each.writable for each in accesses(settings(tmp_path, env), {})}
     assert found == {
         Path("/srv/gate"): True,
         Path("/srv/kept"): True,
         Path("/srv/state"): True,
         authority: False,
+        picture: False,
     }
     (gate,) = accesses(settings(tmp_path), {Path("/srv/gate"): Path("/mnt/usb")})
     assert gate.source == Path("/mnt/usb")

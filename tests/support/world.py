@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING
 import av
 from pydantic import SecretStr
 
-from ftp_stream.config import CameraSettings, DestinationSettings, Idle, Settings
+from ftp_stream.config import CameraSettings, DestinationSettings, Idle, Language, Settings, VideoMode
 from ftp_stream.core.aac import SILENT_FRAMES
-from ftp_stream.model import PlanSettings
+from ftp_stream.core.destinations import GENERIC
+from ftp_stream.model import Encoder, PlanSettings
 from ftp_stream.rtmp.audit import Comparison, StreamAudit, compare, payload_hash
 from ftp_stream.service import Service
 from ftp_stream.shell.journal import Journal
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Hashable, Iterable, Iterator, Mapping
     from pathlib import Path
 
+    from ftp_stream.core.destinations import Preset
     from ftp_stream.core.status import Fault, Status, StreamStatus
     from ftp_stream.model import CameraState, Cursor
 
@@ -120,6 +122,12 @@ class World:
     catchup_rate: float = 1.03
     scan_interval: float = 0.5
     archive: Path | None = None
+    preset: Preset = GENERIC
+    video: VideoMode = VideoMode.AUTO
+    encoder: Encoder = Encoder.AUTO
+    hold_seconds: float = 20.0
+    slate_image: Path | None = None
+    language: Language = Language.EN
     state_name: str = "state"
     statuses: list[Status] = field(default_factory=list)
 
@@ -133,7 +141,10 @@ class World:
 
     def settings(self) -> Settings:
         """Return the settings of the one camera ``gate``."""
-        destinations = tuple(DestinationSettings(name, SecretStr(url)) for name, url in self.urls.items())
+        destinations = tuple(
+            DestinationSettings(name, SecretStr(url), preset=self.preset, video=self.video)
+            for name, url in self.urls.items()
+        )
         camera = CameraSettings(
             name="gate",
             watch_dir=self.inbox,
@@ -143,6 +154,10 @@ class World:
             catchup_rate=self.catchup_rate,
             archive_dir=self.archive,
             plan=self.plan,
+            encoder=self.encoder,
+            hold_seconds=self.hold_seconds,
+            slate_image=self.slate_image,
+            language=self.language,
         )
         return Settings(cameras=(camera,), state_dir=self.state, log_format="console", log_level="info")
 

@@ -104,7 +104,7 @@ def _streams(settings: Settings) -> Iterator[tuple[str, StreamSettings]]:
         for destination in camera.destinations:
             name, url = f"{camera.name}/{destination.name}", rtmp_url(destination)
             if url:
-                yield name, StreamSettings(name, url, destination.ca_file, Idle.OFF, 1.0)
+                yield name, StreamSettings(name, url, destination.ca_file, Idle.OFF, 1.0, destination.preset)
 
 
 def _refuse_to_disturb(settings: Settings, wanted: str) -> None:

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from ftp_stream.config.backup import backup_of
 from ftp_stream.config.checks import check_together, real
 from ftp_stream.config.settings import CameraSettings, DestinationSettings, Settings
 from ftp_stream.config.sources import DEFAULTS, DOTENV, ENVIRONMENT, TOML, Layer, from_environ, read_dotenv, read_toml
-from ftp_stream.config.tables import camera_tables, shown, top_layer
+from ftp_stream.config.tables import VARIABLE_KEYS, camera_tables, shown, top_layer
 from ftp_stream.config.variables import GLOBAL, NAMES, ONE_CAMERA, SECRET, Variables, allowed
+from ftp_stream.core.destinations import AUTO, preset_for
 from ftp_stream.errors import ConfigError
 from ftp_stream.model import PlanSettings
 from ftp_stream.rtmp.url import parse_url
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["load"]
 
-_PER_DESTINATION = ("rtmp_url", "rtmp_ca_file")
+_PER_DESTINATION = ("rtmp_url", "rtmp_backup_url", "rtmp_preset", "rtmp_ca_file", "video")
 
 
 def load(environ: Mapping[str, str], directory: Path, env_file: Path | None = None) -> Settings:
@@ -89,14 +91,15 @@ class _Loading:
     def _plain_camera(self, variables: Variables | None) -> tuple[CameraSettings, ...]:
         if variables is None:
             return ()
-        self._note_origin("", (self._environ, self._dotenv, self._top), NAMES)
-        return (_camera(variables, [_destination("", variables)], variables.archive_dir),)
+        layers = (self._environ, self._dotenv, self._top)
+        self._note_origin("", layers, NAMES)
+        return (_camera(variables, self._destinations("", variables, layers), variables.archive_dir),)
 
     def _table_cameras(self) -> tuple[CameraSettings, ...]:
         tables = camera_tables(self._toml, self.problems)
         if not tables and not self.problems:
             self.problems.append(f"{TOML}: camera is empty; write [[camera]] tables, or none of it")
-        self._refuse_one_camera_settings({each.url_env for table in tables for each in table.destinations})
+        self._refuse_one_camera_settings(_named_variables(tables))
         found = [self._table_camera(table) for table in tables]
         return tuple(camera for camera in found if camera)
 
@@ -113,15 +116,15 @@ class _Loading:
     def _table_camera(self, table: CameraTable) -> CameraSettings | None:
         outer = (self._environ.without(ONE_CAMERA), self._dotenv.without(ONE_CAMERA))
         inner = (table.layer, self._top.without(ONE_CAMERA))
-        destinations = []
+        destinations: list[DestinationSettings] = []
         variables = None if table.destinations else self._resolve((*outer, *inner))
         for each in table.destinations:
-            layers = (*outer, *self._url_layer(each), each.layer, *inner)
+            layers = (*outer, *self._url_layers(each), each.layer, *inner)
             variables = self._resolve(layers)
             if variables is not None:
-                destinations.append(_destination(each.name, variables))
-                prefix = f"{variables.camera_name}/{destinations[-1].name}."
-                self._note_origin(prefix, layers, _PER_DESTINATION)
+                found = self._destinations(each.name, variables, layers)
+                self._note_origin(f"{variables.camera_name}/{found[0].name}.", layers, _PER_DESTINATION)
+                destinations += found
         if variables is None:
             return None
         self._note_origin(f"{variables.camera_name}.", (*outer, *inner), NAMES)
@@ -130,20 +133,33 @@ class _Loading:
             archive /= variables.camera_name  # one directory for all cameras: a folder for each in it
         return _camera(variables, destinations, archive)
 
-    def _url_layer(self, table: DestinationTable) -> list[Layer]:
-        """Return the layer of the variable that holds a destination's URL."""
-        if not table.url_env:
-            return []
+    def _destinations(self, name: str, variables: Variables, layers: Sequence[Layer]) -> list[DestinationSettings]:
+        """Return a destination, and its backup where it has one."""
+        first = _destination(name, variables)
+        if variables.rtmp_backup_url is None:
+            return [first]
+        try:
+            return [first, backup_of(first, variables.rtmp_backup_url)]
+        except ValueError as error:
+            holder = _holder("rtmp_backup_url", layers)
+            self.problems.append(_told("rtmp_backup_url", holder, {"error": error}))
+            return [first]
+
+    def _url_layers(self, table: DestinationTable) -> list[Layer]:
+        """Return the layers of the variables that hold a destination's URLs."""
+        found = [self._url_layer(table, key, variable) for key, variable in table.variables.items()]
+        return [layer for layer in found if layer]
+
+    def _url_layer(self, table: DestinationTable, key: str, variable: str) -> Layer | None:
+        name = VARIABLE_KEYS[key]
         for origin, variables in self._variables.items():
-            if variables.get(table.url_env):
-                return [
-                    Layer(origin, raw={"rtmp_url": variables[table.url_env]}, spellings={"rtmp_url": table.url_env})
-                ]
+            if variables.get(variable):
+                return Layer(origin, raw={name: variables[variable]}, spellings={name: variable})
         self.problems.append(
-            f"url_env = {shown(table.url_env)} ({TOML}, {table.section}): this variable is set neither in the "
+            f"{key} = {shown(variable)} ({TOML}, {table.section}): this variable is set neither in the "
             f"environment nor in {self._dotenv_name}"
         )
-        return []
+        return None
 
     # --- values -----------------------------------------------------------------------------------------------------
 
@@ -165,13 +181,18 @@ class _Loading:
     def _warnings(self) -> list[str]:
         """Return the variables of ``.env`` that are probably misspelt settings; others may serve other programs."""
         known = [name.upper() for name in NAMES]
-        urls = {each.url_env for table in camera_tables(self._toml, []) for each in table.destinations}
+        urls = _named_variables(camera_tables(self._toml, []))
         return [
             f"{name} ({self._dotenv_name} line {self._dotenv.lines[name.lower()]}) is not a setting; "
             f"did you mean {near[0]}?"
             for name in self._variables[self._dotenv_name]
             if name not in {*known, *urls} and (near := difflib.get_close_matches(name.upper(), known, 1, 0.8))
         ]
+
+
+def _named_variables(tables: Sequence[CameraTable]) -> set[str]:
+    """Return the variables that hold URLs of destinations."""
+    return {variable for table in tables for each in table.destinations for variable in each.variables.values()}
 
 
 def _holder(name: str, layers: Sequence[Layer]) -> Layer | None:
@@ -194,7 +215,14 @@ def _told(name: str, layer: Layer | None, context: Mapping[str, Any]) -> str:
 def _destination(name: str, variables: Variables) -> DestinationSettings:
     url = variables.rtmp_url
     host = "receiver" if url is None else parse_url(url.get_secret_value()).host
-    return DestinationSettings(name or host, url, variables.rtmp_ca_file)
+    return DestinationSettings(
+        name or host,
+        url,
+        variables.rtmp_ca_file,
+        preset_for(variables.rtmp_preset, host),
+        variables.rtmp_preset == AUTO,
+        variables.video,
+    )
 
 
 def _camera(variables: Variables, destinations: Sequence[DestinationSettings], archive: Path | None) -> CameraSettings:
@@ -217,6 +245,10 @@ def _camera(variables: Variables, destinations: Sequence[DestinationSettings], a
         variables.catchup_rate,
         archive,
         plan,
+        variables.encoder,
+        variables.hold_seconds,
+        variables.slate_image,
+        variables.language,
     )
 
 

@@ -9,18 +9,25 @@ from dataclasses import dataclass
 from ftp_stream.config.sources import TOML, Layer, from_table
 from ftp_stream.config.variables import GLOBAL, NAMES, ONE_CAMERA, check_name
 
-__all__ = ["CameraTable", "DestinationTable", "camera_tables", "shown", "top_layer"]
+__all__ = ["VARIABLE_KEYS", "CameraTable", "DestinationTable", "camera_tables", "shown", "top_layer"]
 
 # key in the file -> setting's name
 _TOP = {name: name for name in NAMES}
 _CAMERA = {"name": "camera_name"} | {
     name: name for name in NAMES if name not in {*GLOBAL, *ONE_CAMERA} or name == "watch_dir"
 }
-_DESTINATION = {"url": "rtmp_url", "ca_file": "rtmp_ca_file"}
+_DESTINATION = {
+    "url": "rtmp_url",
+    "backup_url": "rtmp_backup_url",
+    "preset": "rtmp_preset",
+    "ca_file": "rtmp_ca_file",
+    "video": "video",
+}
+VARIABLE_KEYS = {"url_env": "rtmp_url", "backup_url_env": "rtmp_backup_url"}  # name the variable that holds a setting
 _KEYS = {  # where -> its own keys
     "at the top of the file": frozenset({*_TOP, "camera"}),
     "in a [[camera]] table": frozenset({*_CAMERA, "destination"}),
-    "in a [[camera.destination]] table": frozenset({*_DESTINATION, "name", "url_env"}),
+    "in a [[camera.destination]] table": frozenset({*_DESTINATION, *VARIABLE_KEYS, "name"}),
 }
 _TOP_KEYS, _CAMERA_KEYS, _DESTINATION_KEYS = _KEYS.values()
 
@@ -31,7 +38,7 @@ class DestinationTable:
 
     name: str  # "": named by its host
     section: str  # in words
-    url_env: str  # the variable that holds the URL, or ""
+    variables: Mapping[str, str]  # key, such as url_env -> the variable of the environment that it names
     layer: Layer
 
 
@@ -87,13 +94,18 @@ def _destination(table: Mapping[str, object], section: str, problems: list[str])
     if bool(table.get("url")) == bool(table.get("url_env")):
         problems.append(f"{TOML}, {section}: write either url, or url_env with the name of a variable that holds it")
     name = _text(table, "name", section, problems)
-    url_env = "" if table.get("url") else _text(table, "url_env", section, problems)
+    if table.get("backup_url") and table.get("backup_url_env"):
+        problems.append(f"{TOML}, {section}: write either backup_url, or backup_url_env, not both")
+    named = {
+        key: _text(table, key, section, problems) for key in VARIABLE_KEYS if not table.get(key.removesuffix("_env"))
+    }
     try:
         if name:
             check_name(name)
     except ValueError as error:
         problems.append(f"name = {shown(name)} ({TOML}, {section}): must be {error}")
-    return DestinationTable(name, section, url_env, from_table(table, _DESTINATION, section))
+    variables = {key: variable for key, variable in named.items() if variable}
+    return DestinationTable(name, section, variables, from_table(table, _DESTINATION, section))
 
 
 def _text(table: Mapping[str, object], key: str, section: str, problems: list[str]) -> str:

@@ -12,25 +12,56 @@ from platformdirs import user_state_path
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from ftp_stream.core.destinations import AUTO, PRESETS
 from ftp_stream.errors import ConfigError
-from ftp_stream.model import NewestPolicy
+from ftp_stream.model import Encoder, NewestPolicy
 from ftp_stream.rtmp.url import parse_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["GLOBAL", "NAMES", "ONE_CAMERA", "PATHS", "SECRET", "Idle", "Variables", "allowed", "check_name"]
+__all__ = [
+    "GLOBAL",
+    "NAMES",
+    "ONE_CAMERA",
+    "PATHS",
+    "SECRET",
+    "Idle",
+    "Language",
+    "Variables",
+    "VideoMode",
+    "allowed",
+    "check_name",
+]
 
 
 class Idle(StrEnum):
     """What is sent while there is nothing to play."""
 
     HOLD = "hold"  # the last key frame again, about once a second, with silence
+    SLATE = "slate"  # that at first, then a picture that says since when nothing came
     OFF = "off"  # nothing
+
+
+class VideoMode(StrEnum):
+    """What becomes of the camera's pictures."""
+
+    COPY = "copy"  # they go as they came; what no RTMP message carries is refused
+    AUTO = "auto"  # what the destination takes goes as it came, other video is made into H.264
+    H264 = "h264"  # all are made into H.264
+
+
+class Language(StrEnum):
+    """The language of the slate."""
+
+    EN = "en"
+    ES = "es"
 
 
 _DAY = 86_400.0  # seconds
 _NAME = re.compile(r"\w[\w.-]{0,62}")
+_LOCALE = r"(?:C|POSIX|[A-Za-z]{2,3})(?:[_-][A-Za-z]+)?(?:\.[\w-]+)?(?:@\w+)?"
+_LOCALES = re.compile(f"(?:{_LOCALE})?(?::(?:{_LOCALE})?)*")
 _NAME_ALLOWED = "up to 63 letters, digits, '.', '_' or '-', beginning with a letter or a digit"
 
 
@@ -92,6 +123,27 @@ def _url(url: SecretStr) -> SecretStr:
     return url
 
 
+def _backup(url: SecretStr) -> SecretStr:
+    return SecretStr(AUTO) if _word(url.get_secret_value()) == AUTO else _url(url)
+
+
+def _language(value: object) -> object:
+    """Return the first language of a list such as ``es_ES.UTF-8:es``.
+
+    Many systems have a variable LANGUAGE of that kind for GNU gettext; where it names none of ours, English it is.
+    """
+    if not isinstance(value, str) or not _LOCALES.fullmatch(value.strip()):
+        return value
+    found = [re.split("[_.@-]", each)[0].lower() for each in value.strip().split(":")]
+    return next((each for each in found if each in set(Language)), Language.EN)
+
+
+def _preset(name: str) -> str:
+    if name != AUTO and name not in PRESETS:
+        raise ValueError
+    return name
+
+
 _Number = Annotated[float, BeforeValidator(_no_bool)]
 _Count = Annotated[int, BeforeValidator(_no_bool)]
 _Limit = Annotated[float | None, BeforeValidator(_off)]
@@ -121,7 +173,13 @@ class Variables(BaseSettings):
     camera_name: Annotated[str, AfterValidator(check_name)] = Field("camera", description=_NAME_ALLOWED)
     watch_dir: _Directory = Field(description="a directory")
     rtmp_url: Annotated[SecretStr, AfterValidator(_url)] | None = Field(None, description="an RTMP URL")
+    rtmp_backup_url: Annotated[SecretStr, AfterValidator(_backup)] | None = Field(
+        None, description=f"an RTMP URL, or {AUTO}"
+    )
+    rtmp_preset: Annotated[str, BeforeValidator(_word), AfterValidator(_preset)] = _one_of(AUTO, (AUTO, *PRESETS))
     rtmp_ca_file: _File | None = Field(None, description="a file of certificates in PEM form")
+    video: Annotated[VideoMode, BeforeValidator(_word)] = _one_of("auto", VideoMode)
+    encoder: Annotated[Encoder, BeforeValidator(_word)] = _one_of("auto", Encoder)
     min_file_age: _Number = _between(30, 0, _DAY, "a number of seconds {range}")
     max_retries: _Count = _between(3, 1, 100, "a whole number {range}")
     scan_interval: _Number = _between(5, 0.1, 3600, "a number of seconds {range}")
@@ -130,6 +188,9 @@ class Variables(BaseSettings):
     max_clock_skew: _Number = _between(600, 0, _DAY, "a number of seconds {range}")
     newest: Annotated[NewestPolicy, BeforeValidator(_word)] = _one_of("never", NewestPolicy)
     idle: Annotated[Idle, BeforeValidator(_word)] = _one_of("hold", Idle)
+    hold_seconds: _Number = _between(20, 0, 3600, "a number of seconds {range}")
+    slate_image: _File | None = Field(None, description="a file with a picture")
+    language: Annotated[Language, BeforeValidator(_language)] = _one_of("en", Language)
     catchup_rate: _Number = _between(1.03, 1, 2, "a number {range}")
     archive_dir: _Directory | None = Field(None, description="a directory")
     camera_tz: Annotated[str, AfterValidator(_timezone)] = Field("", description="a time zone such as Europe/Madrid")
@@ -167,9 +228,9 @@ class Variables(BaseSettings):
 
 
 NAMES = tuple(Variables.model_fields)
-PATHS = frozenset({"watch_dir", "rtmp_ca_file", "archive_dir", "state_dir"})
-SECRET = frozenset({"rtmp_url"})
-ONE_CAMERA = ("camera_name", "watch_dir", "rtmp_url")  # mean the one camera of a plain environment
+PATHS = frozenset({"watch_dir", "rtmp_ca_file", "slate_image", "archive_dir", "state_dir"})
+SECRET = frozenset({"rtmp_url", "rtmp_backup_url"})
+ONE_CAMERA = ("camera_name", "watch_dir", "rtmp_url", "rtmp_backup_url")  # mean the one camera of a plain environment
 GLOBAL = ("state_dir", "log_format", "log_level")  # the same for all cameras
 
 

@@ -81,6 +81,7 @@ def accesses(settings: Settings, leads: dict[Path, Path]) -> list[Access]:
     if not state_dir(settings).is_relative_to(layout.STATE):
         writable.add(settings.state_dir)
     readable = {each.ca_file for camera in settings.cameras for each in camera.destinations if each.ca_file}
+    readable |= {camera.slate_image for camera in settings.cameras if camera.slate_image}
     named = [(path, True) for path in sorted(writable)] + [(path, False) for path in sorted(readable)]
     return [Access(leads.get(path, path), path, may_write) for path, may_write in named]
 

@@ -1,0 +1,230 @@
+"""What destinations take and ask for: a preset for each kind of server.
+
+Every fact has its source beside it: [V] seen at the real program, [S] read in its source, [D] its documentation or its
+maintainers' words, [M] from memory, [ours] our choice where nothing is known, with the reason. YouTube, Twitch and
+Facebook were never reached from here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from ftp_stream.core.aac import DEFAULT_AUDIO
+from ftp_stream.core.backoff import CEILING, FIRST
+from ftp_stream.model import VideoCodec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ftp_stream.model import AudioConfig
+
+__all__ = ["AUTO", "GENERIC", "PRESETS", "BitrateLimit", "Preset", "bitrate_limit", "preset_for"]
+
+AUTO: Final = "auto"  # in the place of a preset's name: chosen by the host
+_HOUR: Final = 3600.0  # seconds
+_WIRE: Final = 23 * 24 * _HOUR  # before 31 bits of milliseconds are spent: many programs wrap there (24.8 days)
+_MBIT: Final = 1_000_000
+_AVC: Final = frozenset({VideoCodec.AVC})
+_ALL: Final = frozenset(VideoCodec)
+
+
+@dataclass(frozen=True, slots=True)
+class BitrateLimit:
+    """One row of a platform's table: pictures up to this size and frame rate may take so much."""
+
+    height: int  # pixels: of upright pictures the width counts
+    frame_rate: float  # per second
+    avc: int  # bits per second
+    other: int  # bits per second of HEVC and AV1
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """What one kind of destination takes and asks for. The defaults are the safe choice for a server nobody knows."""
+
+    name: str  # as RTMP_PRESET has it
+    title: str  # for people
+    note: str  # what else whoever uses it should know
+    hosts: tuple[str, ...] = ()  # domains that choose it, with all below them
+    codecs: frozenset[VideoCodec] = _AVC  # that it takes as they are
+    audio: AudioConfig = DEFAULT_AUDIO  # what silence and other audio than AAC become
+    needs_audio: bool = True  # a publish without audio is refused, or not shown
+    longest_silence: float | None = None  # seconds without any message that it bears; None: no limit is known
+    new_headers: frozenset[VideoCodec] = frozenset()  # codecs whose parameters may change within a session
+    session_limit: float = _WIRE  # seconds after which a session is renewed by plan
+    key_interval: float = 2.0  # seconds between key frames that it asks for
+    longest_key_interval: float = 10.0  # seconds above which it, or whoever begins to watch, suffers
+    b_frames: bool = True  # pictures may be sent in another order than they are shown in
+    bitrates: tuple[BitrateLimit, ...] = ()  # by rising height and frame rate; empty: no limit is known
+    first_retry: float = FIRST  # seconds before the first new try
+    longest_retry: float = CEILING  # seconds between two tries at most
+
+    @property
+    def headers_may_change(self) -> bool:
+        """Whether a new AVC sequence header within a session is borne."""
+        return VideoCodec.AVC in self.new_headers
+
+
+# Help page 2853702 [D]: for HEVC and AV1 the upper end of its range, for H.264 what it recommends, which for 1080p30 is
+# [M] and up to 720p the upper end of the range too.
+_YOUTUBE_BITRATES: Final = (
+    BitrateLimit(720, 60, 8 * _MBIT, 8 * _MBIT),
+    BitrateLimit(1080, 30, 10 * _MBIT, 8 * _MBIT),
+    BitrateLimit(1080, 60, 12 * _MBIT, 10 * _MBIT),
+    BitrateLimit(1440, 30, 15 * _MBIT, 25 * _MBIT),
+    BitrateLimit(1440, 60, 24 * _MBIT, 30 * _MBIT),
+    BitrateLimit(2160, 30, 30 * _MBIT, 35 * _MBIT),
+    BitrateLimit(2160, 60, 35 * _MBIT, 40 * _MBIT),
+)
+_ANY_SIZE: Final = 1 << 16  # pixels; a picture of AVC, HEVC or AV1 is no higher
+_TWITCH_BITRATES: Final = (BitrateLimit(_ANY_SIZE, 1000, 6 * _MBIT, 6 * _MBIT),)  # OBS's list of services [S]
+
+_YOUTUBE: Final = Preset(
+    "youtube",
+    "YouTube Live",
+    "A stream of more than 12 hours has no archive [D]. OBS and the table of bitrates name H.265 and AV1, one page for "
+    "developers still says H.264 only: where the picture stays black, set VIDEO=h264, or the camera to H.264.",
+    hosts=("youtube.com",),
+    codecs=_ALL,  # OBS [S], bitrates of the Help page [D], HEVC in practice [D]; against one older page [D]
+    needs_audio=True,  # an old Help page says so, the API has an issue type `noAudioStream` [D]
+    longest_silence=60.0,  # enableAutoStop ends a broadcast about a minute after the stream has stopped [D]
+    new_headers=frozenset(),  # no statement was found: a new session is a second's gap within that minute [ours]
+    key_interval=2.0,  # OBS [S]
+    longest_key_interval=4.0,  # [M]; the API complains with `gopSizeLong` [D]
+    bitrates=_YOUTUBE_BITRATES,
+    longest_retry=15.0,  # several tries must fall into the minute of enableAutoStop [ours]
+)
+_TWITCH: Final = Preset(
+    "twitch",
+    "Twitch",
+    "A broadcast ends after 48 hours [D]: the session is renewed before.",
+    hosts=("twitch.tv", "contribute.live-video.net"),
+    codecs=_AVC,  # OBS [S]
+    needs_audio=True,  # not found; audio costs nothing [ours]
+    new_headers=frozenset(),  # not found; a new session is a second's gap [ours]
+    session_limit=47.5 * _HOUR,  # 48 h for a broadcast [D]
+    key_interval=2.0,  # OBS [S]
+    longest_key_interval=4.0,  # not found; as the other platforms [ours]
+    bitrates=_TWITCH_BITRATES,
+)
+_FACEBOOK: Final = Preset(
+    "facebook",
+    "Facebook Live",
+    "A live video lasts 8 hours at most [D]: for more, it has to be made anew there.",
+    hosts=("facebook.com",),
+    codecs=_AVC,  # developers.facebook.com, live-video-api/reference [D], as all of it
+    needs_audio=True,  # "must include both audio and video" [D]
+    new_headers=frozenset(),  # "not change settings mid-broadcast" [D]
+    session_limit=7.75 * _HOUR,  # 8 h [D]
+    key_interval=2.0,
+    longest_key_interval=4.0,
+)
+_OVENMEDIAENGINE: Final = Preset(
+    "ovenmediaengine",
+    "OvenMediaEngine",
+    "Its WebRTC output stutters with B-frames [D]. H.265 only where <ERTMP> is switched on there; then choose it with "
+    "VIDEO=copy. It has no RTMPS.",
+    codecs=_AVC,  # HEVC over E-RTMP is experimental and off by default [S]
+    needs_audio=True,  # CheckReadyToPublish waits for both tracks, or for more than 250 messages [S]
+    longest_silence=3.0,  # before the stream is published, up to 0.20 [S]
+    new_headers=_AVC,  # ProcessH264AVCCStream takes it over [S]; LLHLS since 0.21 only [D]
+    longest_key_interval=10.0,  # whoever begins to watch waits so long [ours]
+    b_frames=False,  # docs/troubleshooting.md: "video will be stuttered" [D]
+)
+_SRS: Final = Preset(
+    "srs",
+    "SRS",
+    "H.265 needs version 6.0.42 or later [S]. Each new header cuts its HLS [S].",
+    codecs=_AVC | {VideoCodec.HEVC},  # [S]
+    needs_audio=False,  # it publishes what comes [S]
+    longest_silence=5.0,  # between two messages; 20 s to the first [S]
+    new_headers=_AVC | {VideoCodec.HEVC},  # relayed, kept for joiners, a discontinuity in HLS [S]
+)
+_MEDIAMTX: Final = Preset(
+    "mediamtx",
+    "MediaMTX",
+    "A later publisher of the same path takes the place of the earlier one [S].",
+    codecs=_ALL,  # [S]
+    needs_audio=False,  # but tracks that begin after 2 s end the connection [S]
+    longest_silence=10.0,  # readTimeout, for each message [S]
+    new_headers=_AVC,  # becomes SPS and PPS in band; SequenceStart of E-RTMP is dropped after the start [S]
+)
+_NGINX_RTMP: Final = Preset(
+    "nginx-rtmp",
+    "nginx with its RTMP module",
+    "H.265 is accepted and shown nowhere [V]. A message of more than 1 MiB ends the connection [V].",
+    codecs=_AVC,  # [V]
+    needs_audio=False,  # relays what comes [V]
+    longest_silence=None,  # it pings after 60 s, and we answer [V]
+    new_headers=_AVC,  # passed on, FFmpeg begins anew without an error [V]
+)
+_NODE_MEDIA_SERVER: Final = Preset(
+    "node-media-server",
+    "node-media-server",
+    "It never notices a connection that is dead [V], so after one it may refuse us until the system there does.",
+    codecs=_ALL,  # relayed; HEVC [V], AV1 [S]
+    needs_audio=False,  # relays what comes [S]
+    longest_silence=None,  # it knows no timeout at all [V]
+    new_headers=_ALL,  # passed on, late joiners get the new one: AVC [V], the others go the same way [S]
+)
+GENERIC: Final = Preset(
+    "generic",
+    "any other RTMP server",
+    "The cautious choice for all that nothing is known of. Name the server in RTMP_PRESET if it is one of these.",
+    codecs=_AVC,  # what every server takes
+    needs_audio=True,  # servers settle on the tracks at the start, and some want both
+    longest_silence=3.0,  # the shortest of all that are known
+    new_headers=_AVC,  # relays bear it, and a new session costs every viewer more
+)
+
+PRESETS: Final[Mapping[str, Preset]] = {
+    preset.name: preset
+    for preset in (
+        _YOUTUBE,
+        _TWITCH,
+        _FACEBOOK,
+        _OVENMEDIAENGINE,
+        _SRS,
+        _MEDIAMTX,
+        _NGINX_RTMP,
+        _NODE_MEDIA_SERVER,
+        GENERIC,
+    )
+}
+
+
+def preset_for(name: str, host: str) -> Preset:
+    """Return a preset by its name, or by the host where the name is `AUTO`.
+
+    Only platforms are known by their hosts; of a server of one's own the host says nothing.
+
+    Args:
+        name: One of `PRESETS`, or `AUTO`.
+        host: Of the URL.
+
+    Raises:
+        KeyError: There is no preset of that name.
+    """
+    if name != AUTO:
+        return PRESETS[name]
+    place = "." + host.lower().rstrip(".")
+    return next((each for each in PRESETS.values() if any(place.endswith("." + host) for host in each.hosts)), GENERIC)
+
+
+def bitrate_limit(preset: Preset, codec: VideoCodec, width: int, height: int, frame_rate: float) -> int | None:
+    """Return how many bits per second pictures may take, ``None`` where no limit is known.
+
+    Args:
+        preset: The destination's.
+        codec: Of the pictures.
+        width: Pixels.
+        height: Pixels.
+        frame_rate: Per second; one of 29.97 counts as 30, one of 30.02 too.
+    """
+    if not preset.bitrates:
+        return None
+    short, rate = min(width, height), int(frame_rate)
+    fitting = (each for each in preset.bitrates if short <= each.height and rate <= each.frame_rate)
+    limit = next(fitting, preset.bitrates[-1])
+    return limit.avc if codec is VideoCodec.AVC else limit.other
