@@ -10,10 +10,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from ftp_stream.core.plan import decide
-from ftp_stream.errors import SegmentRefused, StorageError
-from ftp_stream.model import Action, VerdictKind
-from ftp_stream.shell.frames import FrameReader
-from ftp_stream.supply import Hand
+from ftp_stream.errors import StorageError
+from ftp_stream.model import Action, Form, VerdictKind
+from ftp_stream.offers import Offers
+from ftp_stream.shelf import Shelf
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from ftp_stream.config import CameraSettings
     from ftp_stream.ledger import Ledger
-    from ftp_stream.model import CameraState, FileFact, FileId, Plan, PreparedSegment, StreamState, Verdict
+    from ftp_stream.model import CameraState, FileFact, Plan, StreamState, Verdict
     from ftp_stream.report import CameraReport
     from ftp_stream.shell.preparer import Preparer
     from ftp_stream.shell.spool import ScanResult, Spool
@@ -75,13 +75,27 @@ class Camera:
         self._ledger = ledger
         self._preparer = preparer
         self._pool = pool
-        self._scratch = scratch
         self._wall = wall
         self._report = report
         self._woken = asyncio.Event()
-        self._prepared: dict[FileId, PreparedSegment] = {}
-        self._preparing: dict[FileId, asyncio.Task[None]] = {}
-        self._unproven: set[FileId] = set()  # newest files that could not be proven whole as they stand
+        self._shelf = Shelf(
+            settings.name,
+            root=spool.root,
+            preparer=preparer,
+            ledger=ledger,
+            report=report,
+            told=self._prepared,
+        )
+        self._offers = Offers(
+            settings.name,
+            shelf=self._shelf,
+            spool=spool,
+            ledger=ledger,
+            report=report,
+            pool=pool,
+            scratch=scratch,
+            wake=self.wake,
+        )
         self._late_since: float | None = None
         self._met = False
         self._tidied_at = 0.0
@@ -97,10 +111,7 @@ class Camera:
                 wake_at = await self._guarded_turn()
                 await self._rest(wake_at)
         finally:
-            for task in self._preparing.values():
-                task.cancel()
-            while self._prepared:
-                self._preparer.discard(self._prepared.popitem()[1])
+            self._shelf.close()
 
     # --- a turn -----------------------------------------------------------------------------------------------------
 
@@ -151,9 +162,10 @@ class Camera:
         """Return what the journal knows, with what the streams have in hand now."""
         known = self._ledger.state(self.settings.name)
         streams = {name: self._stream_state(known.streams, name) for name in self.supplies}
-        proven = frozenset(file for file, segment in self._prepared.items() if segment.whole)
-        attempts = {file: failed for file, failed in known.attempts.items() if file not in self._prepared}
-        return replace(known, streams=streams, proven=proven, attempts=attempts, late_since=self._late_since)
+        attempts = {file: failed for file, failed in known.attempts.items() if file not in self._shelf.files}
+        return replace(
+            known, streams=streams, proven=self._shelf.proven, attempts=attempts, late_since=self._late_since
+        )
 
     def _stream_state(self, known: Mapping[str, StreamState], name: str) -> StreamState:
         supply = self.supplies[name]
@@ -202,43 +214,34 @@ class Camera:
 
     # --- segments ---------------------------------------------------------------------------------------------------
 
-    def _prepare(self, plan: Plan) -> None:
-        """Begin to prepare what is wanted soon."""
-        for file in plan.prepare:
-            newest = any(v.kind is VerdictKind.NEWEST and v.file.id == file.id for v in plan.verdicts)
-            known = file.id in self._prepared or file.id in self._preparing or (newest and file.id in self._unproven)
-            if not known:
-                task = asyncio.create_task(self._prepare_one(file, newest=newest))
-                self._preparing[file.id] = task
-
-    async def _prepare_one(self, file: FileFact, *, newest: bool) -> None:
-        try:
-            segment = await self._preparer.prepare(self._spool.root, file)
-        except SegmentRefused as refused:
-            if newest:  # it may still be written: no attempt is counted against it
-                self._unproven.add(file.id)
-            else:
-                count = await self._ledger.fail(self.settings.name, file, refused.reason)
-                self._report.refused(file.path, refused.reason, count)
-        except StorageError as error:
-            self._report.trouble(error)
-            return
-        else:
-            self._prepared[file.id] = segment
-        finally:
-            self._preparing.pop(file.id, None)
-        if newest or file.id not in self._prepared or any(supply.wants for supply in self.supplies.values()):
+    def _prepared(self, needed: bool) -> None:  # noqa: FBT001 - as the shelf calls it
+        """Take a turn where something that was prepared makes a difference to it."""
+        if needed or any(supply.wants for supply in self.supplies.values()):
             self.wake()
+
+    def _prepare(self, plan: Plan) -> None:
+        """Begin to prepare what is wanted soon, in the forms that its streams need."""
+        newest = {verdict.file.id for verdict in plan.verdicts if verdict.kind is VerdictKind.NEWEST}
+        for file in plan.prepare:
+            self._shelf.want(file, self._forms(file, plan), newest=file.id in newest)
+        self._shelf.keep({file.id for file in plan.prepare})
+
+    def _forms(self, file: FileFact, plan: Plan) -> set[Form]:
+        """Return the forms in which a file is needed: those of the streams that have not passed it."""
+        key = plan.keys[file.id]
+        cursors = {name: self._ledger.cursor(name) for name in self.supplies}
+        ahead = {
+            supply.form
+            for name, supply in self.supplies.items()
+            if (cursor := cursors[name]) is None or cursor.file == file.id or cursor.key < key
+        }
+        return ahead or {supply.form for supply in self.supplies.values()} or {Form()}
 
     def _forget_segments(self, files: Sequence[FileFact]) -> None:
         """Drop prepared segments whose file is gone and that no stream has in hand."""
-        if not self._prepared and not self._unproven:
-            return
         present = {file.id for file in files}
         present.update(*(supply.in_hand for supply in self.supplies.values()))
-        for gone in self._prepared.keys() - present:
-            self._preparer.discard(self._prepared.pop(gone))
-        self._unproven &= present
+        self._shelf.forget(present)
 
     async def _offer(self, plan: Plan, decided_for: Mapping[Supply, int]) -> None:
         """Give each stream that asks the segment that is decided for it, once it is prepared.
@@ -247,32 +250,12 @@ class Camera:
         """
         for name, supply in list(self.supplies.items()):
             supply.newest = plan.newest
+            supply.max_lag = self.settings.plan.max_lag
             file = plan.play.get(name)
             supply.waiting = max(0, _waiting(plan, supply) - supply.wants)
-            if file is None or not supply.wants or file.id not in self._prepared:
+            if file is None or not supply.wants:
                 continue
-            hand = await self._open_hand(supply, file, plan)
-            if hand is None:  # gone, or another file by now: the next scan tells
-                self.wake()
-            elif supply.wants and decided_for.get(supply) == supply.releases:
-                supply.offer(hand)
-            else:
-                hand.reader.close()
-
-    async def _open_hand(self, supply: Supply, file: FileFact, plan: Plan) -> Hand | None:
-        """Open a segment from the first GOP that its stream has not confirmed; ``None`` where the file is gone."""
-        segment = self._prepared[file.id]
-        reader = await self._in_thread(self._open, segment, file)
-        if reader is None:
-            return None
-        cursor = self._ledger.cursor(supply.stream)
-        resumes = cursor is not None and cursor.file == file.id and not cursor.complete
-        gop = min(cursor.gop, len(segment.table.gops) - 1) if cursor and resumes else 0
-        return Hand(segment, plan.keys[file.id], gop, reader)
-
-    def _open(self, segment: PreparedSegment, file: FileFact) -> FrameReader | None:
-        descriptor = self._spool.open(file)
-        return None if descriptor is None else FrameReader(descriptor, segment.sidecar, self._pool, self._scratch)
+            await self._offers.give(supply, file, plan, decided_for.get(supply))
 
     # --- rest -------------------------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from ftp_stream.errors import StorageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from ftp_stream.model import CameraState, Cursor, FileFact, FileId, Verdict
+    from ftp_stream.model import CameraState, Cursor, FileFact, FileId, Footage, Skip, Verdict
     from ftp_stream.shell.journal import Journal
 
 __all__ = ["COMMIT_INTERVAL", "Ledger"]
@@ -36,6 +36,9 @@ class Ledger:
         self._homes: dict[str, str] = {}  # stream -> camera
         self._dirty: dict[str, Cursor] = {}
         self._completed: list[tuple[str, Cursor]] = []
+        self._skips: list[tuple[str, Skip]] = []
+        self._played: list[tuple[str, Footage]] = []
+        self._footage: dict[str, dict[bytes, Footage]] = {}  # camera -> what was played of it lately, by its content
         self._unsaved: dict[str, frozenset[FileId]] = {}  # stream -> delivered, and that is not on disk yet
         self._urgent = asyncio.Event()
 
@@ -50,6 +53,7 @@ class Ledger:
         known = {name: state for name, state in streams.items() if name in names}  # read now: they go on meanwhile
         self._cameras[camera] = replace(fresh, streams={**fresh.streams, **known})
         self._homes.update(dict.fromkeys(names, camera))
+        self._footage[camera] = await self._known_footage(camera)
 
     def state(self, camera: str) -> CameraState:
         """Return what is known of a camera; its streams have nothing in hand here."""
@@ -76,6 +80,20 @@ class Ledger:
             self._urgent.set()
         self._dirty[stream] = cursor
 
+    def skip(self, stream: str, skip: Skip) -> None:
+        """Take note of what a stream leaves out; it is on the disk before the cursor that passes it."""
+        self._skips.append((stream, skip))
+
+    def footage(self, camera: str) -> Mapping[bytes, Footage]:
+        """Return what was played of a camera lately, by its content."""
+        return self._footage[camera]
+
+    def play(self, camera: str, footage: Footage) -> None:
+        """Take note of footage that is being played; it reaches the disk with the next cursors."""
+        if footage.digest not in self._footage[camera]:
+            self._footage[camera][footage.digest] = footage
+            self._played.append((camera, footage))
+
     async def run(self, trouble: Callable[[StorageError], None]) -> None:
         """Write what changed, at most once a second, sooner where a segment ended; until cancelled.
 
@@ -100,14 +118,18 @@ class Ledger:
         self._urgent.clear()
         dirty, self._dirty = self._dirty, {}
         completed, self._completed = self._completed, []
-        if not dirty:
-            return
+        skips, self._skips = self._skips, []
+        played, self._played = self._played, []
         try:
+            if skips or played:
+                await self._call(self._journal.note, skips, played, self._wall())
+                skips, played = [], []
             for batch in _batches(completed, dirty):
                 await self._call(self._journal.save_cursors, batch, self._wall())
         except BaseException:
             self._dirty = {**dirty, **self._dirty}
             self._completed = completed + self._completed
+            self._skips, self._played = skips + self._skips, played + self._played
             raise
         for stream, cursor in completed:
             self._see_delivered(stream, cursor.file)
@@ -144,6 +166,12 @@ class Ledger:
         count: int = attempts.count
         return count
 
+    async def repeat(self, camera: str, file: FileFact, reason: str) -> None:
+        """Write down why nothing of a file is to be played."""
+        await self._call(self._journal.repeat, camera, file, reason)
+        state = self._cameras[camera]
+        self._cameras[camera] = replace(state, repeated={**state.repeated, file.id: reason})
+
     async def step_back(self, camera: str, streams: Iterable[str]) -> None:
         """Forget the cursors of streams whose camera's clock stepped back."""
         names = list(streams)
@@ -172,6 +200,12 @@ class Ledger:
         before = self._cameras[camera]
         fresh = await self._call(self._journal.state, camera, list(before.streams))
         self._cameras[camera] = replace(fresh, streams=self._cameras[camera].streams)
+        self._footage[camera] = await self._known_footage(camera)
+
+    async def _known_footage(self, camera: str) -> dict[bytes, Footage]:
+        """Return what the journal knows of played footage, and what it is still to be told."""
+        known = [*await self._call(self._journal.footage, camera), *(each for of, each in self._played if of == camera)]
+        return {each.digest: each for each in reversed(known)}
 
     async def _call(self, function: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401 - as the callee
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
@@ -183,4 +217,4 @@ def _batches(completed: list[tuple[str, Cursor]], dirty: Mapping[str, Cursor]) -
     for stream, cursor in completed:
         if dirty[stream] is not cursor:
             result.append({stream: cursor})
-    return [*result, dict(dirty)]
+    return [*result, dict(dirty)] if dirty else result

@@ -17,6 +17,8 @@ from ftp_stream.core.status import (
     SegmentBegun,
     SegmentDone,
     Sent,
+    Skipped,
+    SlateShown,
     Stopped,
     scanned,
 )
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
     from ftp_stream.core.status import Board
     from ftp_stream.errors import StorageError
-    from ftp_stream.model import OrderKey, Plan, Verdict
+    from ftp_stream.model import OrderKey, Plan, PreparedSegment, Skip, Verdict
     from ftp_stream.supply import Hand, Supply
 
 __all__ = ["LARGE", "CameraReport", "StreamReport"]
@@ -83,9 +85,22 @@ class StreamReport:
         self._board.post(Holding(self._name, self._wall()))
         self._log.info("holding", file=hand.segment.path)
 
+    def slate_shown(self, hand: Hand) -> None:
+        """Out of files for longer: the slate is shown."""
+        self._board.post(SlateShown(self._name, self._wall()))
+        self._log.info("slate_shown", file=hand.segment.path)
+
+    def skipped(self, skip: Skip) -> None:
+        """Footage is left out, so that the stream does not fall further behind."""
+        self._board.post(Skipped(self._name, self._wall(), skip.seconds))
+        self._log.warning("skipped", file=skip.path, gop=skip.from_gop, seconds=round(skip.seconds, 3), why=skip.reason)
+
     def renewed(self) -> None:
         """A session ended by plan: the next segment needs a new one."""
-        self._log.info("session_renewed", reason="codec or audio configuration changes, or the wire's clock ends")
+        self._log.info(
+            "session_renewed",
+            reason="the pictures or the sound change in a way that the server does not bear, or it lasted long enough",
+        )
 
     def faulted(self, fault: DestinationFault | StorageError, delay: float) -> None:
         """The destination, or this machine's disk, failed; it is tried again after ``delay`` seconds."""
@@ -147,6 +162,13 @@ class CameraReport:
         self._board.post(Disposed(self._name, verdict.kind.value))
         level = self._log.info if verdict.kind.value == "delivered" else self._log.warning
         level(f"file_{verdict.action.value}", file=verdict.file.path, verdict=verdict.kind.value, reason=verdict.reason)
+
+    def prepared(self, segment: PreparedSegment) -> None:
+        """A file is ready to play."""
+
+    def passed_over(self, stream: str, skip: Skip) -> None:
+        """A stream does not play a file."""
+        self._log.info("segment_passed_over", stream=stream, file=skip.path, reason=skip.reason)
 
     def refused(self, file: str, reason: str, attempt: int) -> None:
         """A file's inspection failed."""

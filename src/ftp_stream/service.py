@@ -16,10 +16,12 @@ import structlog
 
 from ftp_stream import __version__
 from ftp_stream.camera import Camera
+from ftp_stream.config import VideoMode
 from ftp_stream.core.status import Board
 from ftp_stream.errors import ConfigError, StorageError
 from ftp_stream.ledger import Ledger
 from ftp_stream.logs import hide
+from ftp_stream.model import Form, VideoCodec
 from ftp_stream.report import CameraReport, StreamReport
 from ftp_stream.rtmp.url import parse_url
 from ftp_stream.shell.journal import Journal
@@ -242,7 +244,7 @@ class Service:
         settings = _stream_settings(camera, destination)
         name = settings.name
         hide(str(settings.url.key), str(settings.url.password or ""))
-        supply = Supply(name, self._ledger.advance, running.camera.wake)
+        supply = Supply(name, self._ledger.advance, running.camera.wake, self._ledger.skip)
         report = StreamReport(name, supply, self._board, self._wall)
         stream = Stream(settings, supply, uniform=random.random, report=report)
         self._board.add_stream(camera.name, name, settings.url.masked)
@@ -361,9 +363,23 @@ def _stream_settings(camera: CameraSettings, destination: DestinationSettings) -
         camera.idle,
         camera.catchup_rate,
         destination.preset,
-        destination.video,
-        camera.encoder,
+        _form(destination, camera),
         camera.hold_seconds,
-        camera.slate_image,
-        camera.language,
+    )
+
+
+def _form(destination: DestinationSettings, camera: CameraSettings) -> Form:
+    """Return what segments must be like for a destination: copied where that is wanted and borne, else encoded."""
+    preset = destination.preset
+    copied = {
+        VideoMode.COPY: frozenset(VideoCodec),
+        VideoMode.AUTO: preset.codecs,
+        VideoMode.H264: frozenset[VideoCodec](),
+    }
+    return Form(
+        copied=copied[destination.video],
+        encoded=destination.video is not VideoMode.COPY,
+        bitrate=max((limit.avc for limit in preset.bitrates), default=0),
+        encoder=camera.encoder,
+        other_audio=preset.audio,
     )

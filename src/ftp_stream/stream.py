@@ -58,6 +58,7 @@ class Stream:
         self._session: Session | None = None
         self._flowing_since: float | None = None  # when this try's session began
         supply.wake_taker = self._wake
+        supply.form = settings.form
 
     def progress(self) -> None:
         """Tell the counters to the status; called about once a second."""
@@ -153,6 +154,7 @@ class Stream:
                 self._report.renewed()
         finally:
             self._audio = session.audio or self._audio
+            self.supply.need(self.settings.form)  # a new session may begin with what the camera sends by then
             await connection.close(clean=clean)
             session.take_confirmations()  # also those that came with the goodbye, or just before a fault
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from ftp_stream.config import Language, VideoMode
 from ftp_stream.core.destinations import GENERIC
-from ftp_stream.model import Cursor, Encoder
+from ftp_stream.model import Cursor, Form
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,11 +14,13 @@ if TYPE_CHECKING:
 
     from ftp_stream.config import Idle
     from ftp_stream.core.destinations import Preset
-    from ftp_stream.model import FileId, OrderKey, PreparedSegment
+    from ftp_stream.model import FileId, OrderKey, PreparedSegment, Skip
     from ftp_stream.rtmp.url import RtmpUrl
     from ftp_stream.shell.frames import FrameReader
 
 __all__ = ["Counters", "Hand", "StreamSettings", "Supply"]
+
+_AS_IT_IS = Form()
 
 
 class StreamSettings(NamedTuple):
@@ -31,11 +32,8 @@ class StreamSettings(NamedTuple):
     idle: Idle
     catchup_rate: float  # the fastest pace, media seconds per second
     preset: Preset = GENERIC  # what the destination takes and asks for
-    video: VideoMode = VideoMode.AUTO
-    encoder: Encoder = Encoder.AUTO
+    form: Form = _AS_IT_IS  # what segments must be like before a session has fixed anything
     hold_seconds: float = 20.0  # that the last picture is held before the slate appears
-    slate_image: Path | None = None  # None: the slate says since when nothing came
-    language: Language = Language.EN  # of the slate
 
 
 @dataclass(slots=True, eq=False)
@@ -46,6 +44,8 @@ class Hand:
     key: OrderKey
     gop: int  # the first GOP to send
     reader: FrameReader
+    ends_at: float | None = None  # wall time at which its recording ended, where its name says when it began
+    passed: bool = False  # nothing of it is sent: all that it shows was played from other files, or it cannot be
     begun: bool = False  # some of it was sent in this session
 
 
@@ -66,6 +66,10 @@ class Supply:
     stream: str
     advance: Callable[[str, Cursor], None]  # takes how far the stream is confirmed
     wake_camera: Callable[[], None]  # asks the camera to decide again
+    skip: Callable[[str, Skip], None] = lambda _stream, _skip: None  # takes what the stream leaves out
+    slate: Callable[[Hand], Hand | None] = lambda _last: None  # gives a second of the slate behind a picture, if ready
+    form: Form = _AS_IT_IS  # what segments must be like now
+    max_lag: float | None = None  # seconds that it may lie behind the newest file; set by the camera
     waiting: int = 0  # settled files behind those in hand; set by the camera
     newest: float | None = None  # recorded time of the camera's newest file; set by the camera
     hands: list[Hand] = field(default_factory=list)  # oldest first
@@ -85,6 +89,12 @@ class Supply:
         """The files of all segments in hand."""
         return frozenset(hand.segment.file for hand in self.hands)
 
+    def need(self, form: Form) -> None:
+        """Take segments of another form from now on; those in hand stay."""
+        if form != self.form:
+            self.form = form
+            self.wake_camera()
+
     def ask(self) -> None:
         """Ask the camera for the next segment; asking again before it comes changes nothing."""
         if not self.wants:
@@ -103,17 +113,24 @@ class Supply:
 
     def last_begun(self) -> Hand | None:
         """Return the segment whose picture stands on the screens, from this session or an earlier one."""
-        return next((hand for hand in reversed(self.hands) if hand.begun), self.held)
+        return next((hand for hand in reversed(self.hands) if hand.begun and not hand.passed), self.held)
 
     def confirmed(self, hand: Hand, gop: int) -> bool:
-        """Take note that the destination has ``hand`` up to the end of ``gop``; say whether that is all of it."""
+        """Take note that the destination has ``hand`` up to the end of ``gop``; say whether that is all of it.
+
+        What is passed counts as had, once all before it is.
+        """
         complete = gop + 1 == len(hand.segment.table.gops)
-        self.advance(self.stream, Cursor(hand.key, hand.segment.path, hand.segment.file, gop + 1, complete))
+        segment = hand.segment
+        self.advance(self.stream, Cursor(hand.key, segment.path, segment.file, gop + 1, complete, hand.ends_at))
         if complete:
             self.hands.remove(hand)
-            self.drop_held()
-            self.held = hand
-        return complete
+            if hand.passed:
+                hand.reader.close()
+            else:
+                self.drop_held()
+                self.held = hand
+        return complete and not hand.passed
 
     def let_go(self) -> None:
         """Let go of everything in hand: the next decision offers it again from the first unconfirmed GOP."""

@@ -466,20 +466,20 @@ def test_what_a_stream_skipped_is_remembered_the_newest_first(journal: Journal) 
     stream = f"{name()}/main"
     skips = [Skip("a.mp4", 3, 5, 4.0, "MAX_LAG"), Skip("b\udcff.mp4", 0, 2, 2.5, "it stood before")]
     for number, skip in enumerate(skips):
-        journal.skip(stream, [skip], WALL + number)
+        journal.note([(stream, skip)], [], WALL + number)
     assert journal.skips(stream) == skips[::-1]
-    journal.skip(stream, [], WALL + 91 * 86_400)
-    assert journal.skips(stream) == []
+    journal.note([(stream, skips[0])], [], WALL + 91 * 86_400)
+    assert journal.skips(stream) == skips[:1]
 
 
 def test_footage_that_was_played_is_known_for_a_day(journal: Journal) -> None:
     camera, file = name(), fact()
     footage = Footage(b"digest", file.path, file.id, 10.0, 70.5, named=True)
-    journal.play(camera, footage, WALL)
-    journal.play(camera, replace(footage, path="again.mp4"), WALL + 1)
+    journal.note([], [(camera, footage)], WALL)
+    journal.note([], [(camera, replace(footage, path="again.mp4"))], WALL + 1)
     assert journal.footage(camera) == [footage]  # the first of them is what was played
     assert journal.footage(name()) == []
-    journal.play(camera, replace(footage, digest=b"other"), WALL + 86_402)
+    journal.note([], [(camera, replace(footage, digest=b"other"))], WALL + 86_402)
     assert [each.digest for each in journal.footage(camera)] == [b"other"]
 
 

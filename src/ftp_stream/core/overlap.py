@@ -33,12 +33,17 @@ def repeats(footage: Footage, played: Mapping[bytes, Footage]) -> str:
         played: What was played, by its digest.
     """
     known = played.get(footage.digest)
-    if known is None or known.file == footage.file:
+    if known is None or _is_same_file(known, footage):
         return ""
     apart = max(footage.starts_at - known.ends_at, known.starts_at - footage.ends_at)
     if footage.named and known.named and apart > -CERTAIN:
         return ""
     return f"its content is that of {known.path}, which was played"
+
+
+def _is_same_file(one: Footage, other: Footage) -> bool:
+    """Tell whether it is no other file at all; some file systems get another device number at each start."""
+    return one.path == other.path or (one.file.inode, one.file.mtime_ns) == (other.file.inode, other.file.mtime_ns)
 
 
 def join(table: FrameTable, starts_at: float, before: tuple[float, float] | None) -> int | None:

@@ -38,6 +38,8 @@ __all__ = [
     "SegmentBegun",
     "SegmentDone",
     "Sent",
+    "Skipped",
+    "SlateShown",
     "Status",
     "Stopped",
     "StreamEvent",
@@ -71,6 +73,7 @@ class Phase(StrEnum):
     CONNECTING = "connecting"
     PLAYING = "playing"
     HOLDING = "holding"  # connected, out of files: the last picture is held
+    SLATE = "slate"  # the same for longer: a picture says since when
     BACKOFF = "backoff"  # the destination failed; waiting to try again
     STOPPED = "stopped"
 
@@ -102,6 +105,7 @@ class StreamStatus:
     frames_sent: int = 0  # also those that were sent again after a lost connection
     frames_confirmed: int = 0  # the destination has them, by the best evidence that it gives
     bytes_sent: int = 0  # of frames
+    skipped_seconds: float = 0.0  # of footage left out within segments, so as not to fall further behind
     seams: int = 0  # segments that followed another in the same publish
     reconnects: int = 0
     rung: str = ""  # what confirmation rests on: pong, ack, tcp, unknown; "" before a connection
@@ -254,6 +258,18 @@ class Holding(StreamEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class SlateShown(StreamEvent):
+    """Out of files for longer: the slate is shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped(StreamEvent):
+    """Footage was left out within a segment."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Faulted(StreamEvent):
     """The destination failed; what is unconfirmed will be sent again."""
 
@@ -329,6 +345,7 @@ _PHASES = {
     Connecting: Phase.CONNECTING,
     SegmentBegun: Phase.PLAYING,
     Holding: Phase.HOLDING,
+    SlateShown: Phase.SLATE,
     Faulted: Phase.BACKOFF,
     Stopped: Phase.STOPPED,
 }
@@ -354,6 +371,8 @@ def _changes(status: StreamStatus, event: StreamEvent) -> dict[str, Any]:  # noq
             return {"frames_confirmed": status.frames_confirmed + event.frames, "rung": event.rung or status.rung}
         case SegmentBegun():
             return {"file": event.file, "recorded_at": event.recorded_at, "seams": status.seams + event.seam}
+        case Skipped():
+            return {"skipped_seconds": status.skipped_seconds + event.seconds}
         case SegmentDone():
             return {"segments": status.segments + 1}
         case Connected():

@@ -66,6 +66,26 @@ class Timeline:
         filled = _fill(table, self.audio, first_row, audio_from - offset)
         return self._after(filled, offset), Placed(filled, offset, filled.gops[gop])
 
+    def until(self, placed: Placed, row: int) -> Timeline:
+        """Return the timeline after only those rows of a segment, laid on this one, that come before ``row``.
+
+        Args:
+            placed: The segment, broken off.
+            row: The start of a GOP: what is laid next begins where it would have been decoded.
+        """
+        if row <= placed.first_row:
+            return self
+        table, offset = placed.table, placed.offset_us
+        video, audio = _find_each(table, reversed(range(placed.first_row, row)))
+        audio_end = self.audio_end_us if audio is None else offset + table.dts_us[audio] + self.audio.frame_us
+        return replace(
+            self,
+            end_us=offset + table.dts_us[row],
+            video_dts_us=self.video_dts_us if video is None else offset + table.dts_us[video],
+            audio_dts_us=self.audio_dts_us if audio is None else offset + table.dts_us[audio],
+            audio_end_us=audio_end,
+        )
+
     def _offset(self, table: FrameTable, first_row: int) -> int:
         if self.end_us is None:
             return -table.dts_us[first_row]
@@ -79,9 +99,7 @@ class Timeline:
 
     def _after(self, table: FrameTable, offset: int) -> Timeline:
         video, audio = _last_of_each(table)
-        audio_end = self.audio_end_us
-        if audio is not None:
-            audio_end = offset + table.dts_us[audio] + self.audio.frame_us
+        audio_end = self.audio_end_us if audio is None else offset + table.dts_us[audio] + self.audio.frame_us
         return replace(
             self,
             end_us=offset + table.duration_us,

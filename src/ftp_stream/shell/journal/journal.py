@@ -22,6 +22,7 @@ from ftp_stream.shell.journal.rows import (
     footage_value,
     identity_row,
     printable,
+    skip_row,
     verdict_row,
 )
 
@@ -251,34 +252,32 @@ class Journal:
             identity = _known_file(database, _camera_id(database, camera), file.path, file.id)
             database.execute("UPDATE file SET repeats = ? WHERE id = ?", (printable(reason), identity))
 
-    def skip(self, stream: str, skips: Iterable[Skip], wall: float) -> None:
-        """Record what a stream leaves out."""
-        with self._transaction() as database:
-            database.executemany(
-                "INSERT INTO skip (stream, path, from_gop, to_gop, seconds, reason, skipped_at) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (
-                    (stream, os.fsencode(each.path), each.from_gop, each.to_gop, each.seconds, each.reason, wall)
-                    for each in skips
-                ),
-            )
-            database.execute("DELETE FROM skip WHERE stream = ? AND skipped_at < ?", (stream, wall - MAX_AGE))
-            database.execute(
-                "DELETE FROM skip WHERE id IN "
-                "(SELECT id FROM skip WHERE stream = ? ORDER BY skipped_at DESC, id DESC LIMIT -1 OFFSET ?)",
-                (stream, MAX_HISTORY),
-            )
+    def note(self, skips: Iterable[tuple[str, Skip]], played: Iterable[tuple[str, Footage]], wall: float) -> None:
+        """Record what streams leave out, and what footage is being played.
 
-    def play(self, camera: str, footage: Footage, wall: float) -> None:
-        """Remember footage that is being played."""
+        Args:
+            skips: Stream and what it leaves out, in this order.
+            played: Camera and its footage; what is known by its content stays as it is.
+            wall: Now, seconds since the epoch.
+        """
         with self._transaction() as database:
-            identity = _camera_id(database, camera)
-            database.execute(
-                f"INSERT OR IGNORE INTO footage (camera, digest, path, {IDENTITY}, starts_at, ends_at, named, "  # noqa: S608 - a constant
-                "played_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                footage_row(identity, footage, wall),
-            )
-            database.execute("DELETE FROM footage WHERE camera = ? AND played_at < ?", (identity, wall - FOOTAGE_AGE))
+            for stream, skip in skips:
+                database.execute(
+                    "INSERT INTO skip (stream, path, from_gop, to_gop, seconds, reason, skipped_at) "
+                    "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    skip_row(stream, skip, wall),
+                )
+                _prune_skips(database, stream, wall)
+            for camera, footage in played:
+                identity = _camera_id(database, camera)
+                database.execute(
+                    f"INSERT OR IGNORE INTO footage (camera, digest, path, {IDENTITY}, starts_at, ends_at, named, "  # noqa: S608 - a constant
+                    "played_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    footage_row(identity, footage, wall),
+                )
+                database.execute(
+                    "DELETE FROM footage WHERE camera = ? AND played_at < ?", (identity, wall - FOOTAGE_AGE)
+                )
 
     def forget_cursors(self, streams: Iterable[str]) -> None:
         """Forget how far streams have got: their camera's clock stepped back."""
@@ -335,6 +334,15 @@ def _delivered(database: sqlite3.Connection, stream: str) -> frozenset[FileId]:
         (stream,),
     )
     return frozenset(map(file_id, rows))
+
+
+def _prune_skips(database: sqlite3.Connection, stream: str, wall: float) -> None:
+    database.execute("DELETE FROM skip WHERE stream = ? AND skipped_at < ?", (stream, wall - MAX_AGE))
+    database.execute(
+        "DELETE FROM skip WHERE id IN "
+        "(SELECT id FROM skip WHERE stream = ? ORDER BY skipped_at DESC, id DESC LIMIT -1 OFFSET ?)",
+        (stream, MAX_HISTORY),
+    )
 
 
 def _camera_id(database: sqlite3.Connection, name: str) -> int:

@@ -11,7 +11,7 @@ from ftp_stream.model import Cursor, FileId, Footage, OrderKey
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ftp_stream.model import FileFact, Verdict
+    from ftp_stream.model import FileFact, Skip, Verdict
 
 __all__ = [
     "IDENTITY",
@@ -24,6 +24,7 @@ __all__ = [
     "identity_row",
     "printable",
     "signed",
+    "skip_row",
     "verdict_row",
 ]
 
@@ -55,6 +56,12 @@ def cursor_value(row: Sequence[Any]) -> Cursor:
     natural = tuple((kind, number, text) for kind, number, text in json.loads(natural_key))
     key = OrderKey(recorded_at, natural)
     return Cursor(key, os.fsdecode(path), file_id(identity), gop, bool(complete), ends_at)
+
+
+def skip_row(stream: str, skip: Skip, wall: float) -> tuple[Any, ...]:
+    """Return a row of ``skip``."""
+    path, reason = os.fsencode(skip.path), printable(skip.reason)
+    return (stream, path, skip.from_gop, skip.to_gop, skip.seconds, reason, wall)
 
 
 def footage_row(camera: int, footage: Footage, wall: float) -> tuple[Any, ...]:

@@ -22,7 +22,7 @@ from ftp_stream.core.request import PrepareRequest
 from ftp_stream.errors import EncodingNeeded, StorageError
 from ftp_stream.model import FileFact, Form, PreparedSegment
 from ftp_stream.shell.preparer.child import Child
-from ftp_stream.shell.preparer.descriptor import check_file, check_unchanged, open_beneath
+from ftp_stream.shell.preparer.descriptor import check_file, check_unchanged, digest, open_beneath
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -227,6 +227,7 @@ class Preparer:
             encoded_video=found.encoded_video,
             encoded_audio=found.encoded_audio,
             encoding_seconds=found.encoding_seconds,
+            digest=digest(fileno, file.id.size),
             sidecar=path if kept else "",
             whole=found.whole,
             notes=found.notes,

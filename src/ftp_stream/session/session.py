@@ -1,25 +1,27 @@
-"""One RTMP session of a stream: the hot path.
+"""The hot path: a turn, five times a second.
 
-A turn, five times a second: which rows are due, read their bytes, put headers before them, one write. Nothing is
-awaited, logged or counted per packet.
+Which rows are due, read their bytes, put headers before them, one write. Nothing is awaited, logged or counted per
+packet.
 """
 
 from __future__ import annotations
 
 import asyncio
 from bisect import bisect_right
-from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from zlib import crc32
 
 from ftp_stream import __version__
-from ftp_stream.config import Idle
 from ftp_stream.core.aac import DEFAULT_AUDIO, silent_frame
+from ftp_stream.core.forms import config_at, fixed
+from ftp_stream.core.lag import allowed_lag, first_near
 from ftp_stream.core.pacing import BURST_US, CUSHION_US, PHASES, Pace, next_turn, rate_for
-from ftp_stream.core.timeline import Placed, Timeline, hold_table, milliseconds
-from ftp_stream.model import Row, Source
+from ftp_stream.core.timeline import Timeline, milliseconds
+from ftp_stream.model import Row, Skip, Source
 from ftp_stream.rtmp import flv
+from ftp_stream.session.filler import Filler
+from ftp_stream.session.marks import Marks
+from ftp_stream.session.playing import Playing
 
 if TYPE_CHECKING:
     from ftp_stream.model import AudioConfig, FrameTable, VideoConfig
@@ -29,42 +31,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Session"]
 
-HOLD_AFTER_US = 1_000_000  # how late a segment may be before a picture is held; servers bear 3 s of silence
 BATCH_US = 1_000_000  # the most media time that is gathered at once, so that a stall cannot fill the memory
 BATCH_BYTES = 8 << 20  # the most that is gathered at once, but for one frame: what a file says of its times is its own
 BEHIND_US = 3_000_000  # further behind its pace than this, a stream goes on from where it is
-SESSION_US = 23 * 86_400 * 1_000_000  # a new session before 31 bits of milliseconds are spent (24.8 days)
 DRAIN = 1.5  # seconds to wait for the last confirmations before we end a session
 FINISH = 1.5  # seconds that the rest of a GOP may take when the stream is stopped
 _AUDIO, _KEY = int(Row.AUDIO), int(Row.KEY)
 _SILENT = int(Row.AUDIO) | int(Source.SILENCE)
-
-
-@dataclass(slots=True, eq=False)
-class _Playing:
-    """The segment being sent."""
-
-    hand: Hand
-    placed: Placed
-    held: bool  # a held picture, not a segment of its own
-    row: int  # the next row to send
-    gop: int  # the GOP that row belongs to
-
-    @property
-    def gop_end(self) -> int:
-        """The row behind the GOP being sent."""
-        gops = self.placed.table.gops
-        return gops[self.gop + 1] if self.gop + 1 < len(gops) else len(self.placed.table)
-
-
-@dataclass(frozen=True, slots=True)
-class _Mark:
-    """A GOP that was sent; its number went into the ping behind it."""
-
-    number: int
-    hand: Hand | None  # None: a held picture, nothing to take note of
-    gop: int
-    frames: int
 
 
 class Session:
@@ -96,16 +69,17 @@ class Session:
         self._report = report
         self._loop = asyncio.get_running_loop()
         self._phase = crc32(settings.name.encode()) % PHASES
+        self._limit_us = round(settings.preset.session_limit * 1e6)
         self._stopping = False
+        self._over = False  # what comes next needs a new session
         self._timeline = Timeline(self._fallback)
         self._silence = memoryview(b"")
         self._video: VideoConfig | None = None
         self._pace: Pace | None = None
-        self._playing: _Playing | None = None
+        self._playing: Playing | None = None
         self._starved = False  # there was nothing to begin at the last seam when its time came
-        self._holding = False
-        self._marks: deque[_Mark] = deque()
-        self._number = 0
+        self._filler = Filler(settings, supply, report)
+        self._marks = Marks(supply, connection.protocol, report)
         self._frames = 0  # sent since the last mark
         self._pause: asyncio.Future[None] | None = None
 
@@ -132,12 +106,7 @@ class Session:
 
     def take_confirmations(self) -> None:
         """Take note of all that the server has confirmed; to be called once more after the connection's end."""
-        marks, confirmed = self._marks, self._protocol.confirmed
-        while marks and marks[0].number <= confirmed:
-            mark = marks.popleft()
-            self._supply.counters.frames_confirmed += mark.frames
-            if mark.hand and self._supply.confirmed(mark.hand, mark.gop):
-                self._report.done(mark.hand)
+        self._marks.take()
 
     async def _turn(self, now: float) -> bool:
         """Send what is due; say whether the session goes on."""
@@ -151,21 +120,23 @@ class Session:
             await self._connection.writable()
             self.take_confirmations()
         self._connection.flush()
-        return self._playing is not None or not self._renewal_due()
+        return not self._over
 
     # --- what is sent -----------------------------------------------------------------------------------------------
 
     async def _send_some(self, now: float) -> bool:
         """Send what is due, at most `BATCH_US` of it; say whether there may be more."""
         playing = self._playing or self._begin(now)
+        if playing and playing.at_gop and not playing.filler:
+            playing = self._look_again(playing, now)
         if playing is None or self._pace is None:
-            return False
+            return self._playing is not None
         table = playing.placed.table
-        start = table.dts_us[playing.row]
+        start = playing.sent_us
         self._keep_pace(now, playing)
         until = min(self._pace.due(now) - playing.placed.offset_us, start + BATCH_US)
         due = bisect_right(table.dts_us, until, playing.row)
-        last = _bounded(table, playing.row, due)
+        last = _bounded(table, playing.row, min(due, self._next_look(playing)))
         if last > playing.row:
             await self._send_rows(playing, last)
         if playing.row < len(table):
@@ -173,7 +144,7 @@ class Session:
         self._playing = None
         return True
 
-    async def _send_rows(self, playing: _Playing, last: int) -> None:
+    async def _send_rows(self, playing: Playing, last: int) -> None:
         """Send the rows up to ``last``, with a mark behind every GOP that ends among them."""
         table, base = playing.placed.table, playing.row
         payloads = await playing.hand.reader.read(table, base, last, self._silence)
@@ -185,7 +156,7 @@ class Session:
                 self._mark(playing)
         self._connection.flush()
 
-    def _write(self, playing: _Playing, end: int, payloads: list[memoryview], base: int) -> None:
+    def _write(self, playing: Playing, end: int, payloads: list[memoryview], base: int) -> None:
         """Hand the rows from the next one up to ``end`` to the protocol. Hot: every packet of every stream."""
         row = playing.row
         table, offset = playing.placed.table, playing.placed.offset_us + 500  # half a millisecond: rounds
@@ -202,84 +173,93 @@ class Session:
                 send_audio(time, payload)
             else:
                 send_video(codec, flag & _KEY != 0, time, (at + cts[index]) // 1000 - time, payload)
-        if not playing.held:
+        if not playing.filler:
             frames = end - row - flags.count(_SILENT, row, end)
             self._frames += frames
             self._supply.counters.frames_sent += frames
         self._supply.counters.bytes_sent += size
 
-    def _mark(self, playing: _Playing) -> None:
-        self._number += 1
-        hand = None if playing.held else playing.hand
-        self._marks.append(_Mark(self._number, hand, playing.gop, self._frames))
-        self._protocol.mark(self._number, self._loop.time())
+    def _mark(self, playing: Playing) -> None:
+        self._marks.add(None if playing.filler else playing.hand, playing.gop, self._frames, self._loop.time())
         self._frames = 0
         playing.gop += 1
 
     # --- which segment ----------------------------------------------------------------------------------------------
 
-    def _begin(self, now: float) -> _Playing | None:
-        """Begin the next segment, or hold a picture when it is late; ``None`` for nothing to send now."""
+    def _begin(self, now: float) -> Playing | None:
+        """Begin the next segment, or what stands in for it when it is late; ``None`` for nothing to send now."""
         hand = self._supply.next_hand()
+        while hand and hand.passed:
+            hand.begun = True
+            self._marks.leave_out(hand, len(hand.segment.table.gops) - 1)
+            hand = self._supply.next_hand()
+        if self._renewal_due(hand):
+            self._over = True
+            return None
         if hand is None:
             self._starved = True
             self._supply.ask()
-            return self._hold(now)
-        return None if self._renewal_due() else self._play(hand, now)
+            return self._fill(now)
+        return self._play(hand, now)
 
-    def _renewal_due(self) -> bool:
-        """Whether the next segment needs a new session: servers freeze codecs and audio, and the wire's clock ends."""
+    def _renewal_due(self, hand: Hand | None) -> bool:
+        """Whether what comes next needs a new session: servers freeze codecs and audio, and a session has its limit."""
         if self._video is None or self.audio is None:
             return False
-        if self._timeline.end_us is not None and self._timeline.end_us > SESSION_US:
+        if self._timeline.end_us is not None and self._timeline.end_us > self._limit_us:
             return True
-        hand = self._supply.next_hand()
         if hand is None:
             return False
-        audio, video = hand.segment.audio, hand.segment.video
-        return video.codec != self._video.codec or (audio is not None and audio.record != self.audio.record)
+        audio = hand.segment.audio
+        return (audio is not None and audio.record != self.audio.record) or not self._may_follow(
+            config_at(hand.segment, hand.gop)
+        )
 
-    def _play(self, hand: Hand, now: float) -> _Playing:
+    def _may_follow(self, video: VideoConfig) -> bool:
+        """Whether a destination bears these pictures behind those that it has got in this session."""
+        last = self._video
+        if last is None or video.record == last.record:
+            return True
+        return video.codec == last.codec and video.codec in self._settings.preset.new_headers
+
+    def _play(self, hand: Hand, now: float) -> Playing:
         hand.begun = True
         seam = self._video is not None
-        placed = self._place(hand, now, held=False)
-        self._playing = _Playing(hand, placed, held=False, row=placed.first_row, gop=hand.gop)
-        self._starved = self._holding = False
+        self._playing = self._place(hand, hand.segment.table, hand.gop, now, filler=False)
+        self._starved = False
+        self._filler.end()
         self._report.begun(hand, seam=seam)
         return self._playing
 
-    def _hold(self, now: float) -> _Playing | None:
-        """Hold the last picture once the next segment is late enough for a server to mind."""
-        held = self._supply.last_begun()
-        if self._settings.idle is Idle.OFF or held is None:
-            return None
+    def _fill(self, now: float) -> Playing | None:
+        """Let something stand in once the next segment is late enough for a server to mind."""
         end = self._timeline.end_us
-        patience = 0 if self._holding else HOLD_AFTER_US
-        if (end is not None and self._pace and self._pace.due(now) < end + patience) or self._renewal_due():
+        if end is not None and self._pace and self._pace.due(now) < end + self._filler.patience_us:
             return None
-        placed = self._place(held, now, held=True)
-        self._playing = _Playing(held, placed, held=True, row=0, gop=0)
-        if not self._holding:
-            self._holding = True
-            self._report.holding(held)
+        filling = self._filler.next(now)
+        if filling is None:
+            return None
+        self._playing = self._place(filling.hand, filling.table, 0, now, filler=True)
         return self._playing
 
-    def _place(self, hand: Hand, now: float, *, held: bool) -> Placed:
-        """Lay a segment, or the hold of its picture, on the timeline, with the headers it needs."""
+    def _place(self, hand: Hand, table: FrameTable, gop: int, now: float, *, filler: bool) -> Playing:
+        """Lay a segment, or what stands in for one, on the timeline, with the headers it needs."""
         segment = hand.segment
+        video = config_at(segment, len(segment.table.gops) - 1 if filler else gop)
         if self.audio is None:
             self.audio = segment.audio or self._fallback
             self._silence = memoryview(silent_frame(self.audio.channels))
             self._timeline = Timeline(self.audio)
-        table, gop = (hold_table(segment.table), 0) if held else (segment.table, hand.gop)
-        self._timeline, placed = self._timeline.lay(table, gop)
+            self._supply.need(fixed(self._settings.form, self.audio, segment.video))
+        before = self._timeline
+        self._timeline, placed = before.lay(table, gop)
         start = placed.offset_us + placed.table.dts_us[placed.first_row]
         if self._pace is None:
             self._pace = Pace(now, start + (BURST_US if self._supply.waiting else 0))
-        elif self._starved and not self._holding and not held:
+        elif self._starved and not self._filler.active and not filler:
             self._pace = self._pace.resumed(now, start)
-        self._configure(segment.video, self.audio, milliseconds(start))
-        return placed
+        self._configure(video, self.audio, milliseconds(start))
+        return Playing(hand, placed, before, filler, gop)
 
     def _configure(self, video: VideoConfig, audio: AudioConfig, time: int) -> None:
         """Send the headers that a decoder needs, only where they changed: some servers cut at each header."""
@@ -291,7 +271,57 @@ class Session:
             self._protocol.send_audio_config(audio.record, time)
         self._video = video
 
-    def _keep_pace(self, now: float, playing: _Playing) -> None:
+    # --- within a segment -------------------------------------------------------------------------------------------
+
+    def _next_look(self, playing: Playing) -> int:
+        """Return the row up to which a segment may be sent before it is looked at again: the start of a GOP."""
+        if playing.filler:
+            return len(playing.placed.table)
+        if self._is_far_behind(playing) or playing.placed.offset_us + playing.sent_us > self._limit_us:
+            return playing.gop_end
+        return playing.change_row()
+
+    def _look_again(self, playing: Playing, now: float) -> Playing | None:
+        """See, before a GOP, whether it can be sent as it is; ``None`` where what was in hand is not sent any more."""
+        placed = playing.placed
+        if self._is_far_behind(playing):
+            return self._skip(playing, now)
+        config = config_at(playing.hand.segment, playing.gop)
+        begun = playing.row > placed.first_row
+        too_long = begun and placed.offset_us + playing.sent_us > self._limit_us
+        if too_long or not self._may_follow(config):
+            self._playing = None
+            self._over = True
+            return None
+        if self.audio:
+            self._configure(config, self.audio, milliseconds(placed.offset_us + playing.sent_us))
+        return playing
+
+    def _is_far_behind(self, playing: Playing) -> bool:
+        """Whether what comes next lies further behind the newest file than it may."""
+        supply = self._supply
+        if supply.max_lag is None or supply.newest is None:
+            return False
+        return supply.newest - playing.position >= allowed_lag(supply.max_lag, playing.hand.segment.table)
+
+    def _skip(self, playing: Playing, now: float) -> Playing | None:
+        """Leave out what lies too far behind the newest file: go on within the segment, or with the next one."""
+        hand, supply = playing.hand, self._supply
+        table = hand.segment.table
+        limit = (supply.newest or 0.0) - allowed_lag(supply.max_lag or 0.0, table) - hand.key.recorded_at
+        gop = first_near(table, playing.gop, limit)
+        rest = gop == len(table.gops)
+        until_us = table.duration_us if rest else table.dts_us[table.gops[gop]]
+        seconds = (until_us - playing.sent_us) / 1e6
+        skipped = Skip(hand.segment.path, playing.gop, gop, seconds, f"it lay {supply.max_lag:g} s or more behind")
+        supply.skip(supply.stream, skipped)
+        self._report.skipped(skipped)
+        self._timeline = playing.before.until(playing.placed, playing.row)
+        self._marks.leave_out(hand, gop - 1)
+        self._playing = None if rest else self._place(hand, table, gop, now, filler=False)
+        return self._playing or self._begin(now)
+
+    def _keep_pace(self, now: float, playing: Playing) -> None:
         """Ask for the next segment in time, and catch up while files wait.
 
         A destination that took nothing for a while is not flooded afterwards with all that it missed.
@@ -299,13 +329,13 @@ class Session:
         supply, table = self._supply, playing.placed.table
         if self._pace is None:
             return
-        if self._pace.due(now) - playing.placed.offset_us - table.dts_us[playing.row] > BEHIND_US:
-            self._pace = Pace(now, playing.placed.offset_us + table.dts_us[playing.row] + BURST_US, self._pace.rate)
-        if playing.held:
+        if self._pace.due(now) - playing.placed.offset_us - playing.sent_us > BEHIND_US:
+            self._pace = Pace(now, playing.placed.offset_us + playing.sent_us + BURST_US, self._pace.rate)
+        if playing.filler:
             supply.ask()
             return
-        left = table.duration_us - table.dts_us[playing.row]
-        supply.counters.position = playing.hand.key.recorded_at + table.dts_us[playing.row] / 1e6
+        left = table.duration_us - playing.sent_us
+        supply.counters.position = playing.position
         following = supply.next_hand()
         if left < CUSHION_US and following is None:
             supply.ask()
@@ -318,7 +348,7 @@ class Session:
     async def _finish_gop(self) -> None:
         """Send the GOP in hand to its end at once, as far as the server takes it: a whole GOP is not sent again."""
         playing = self._playing
-        if playing is None or playing.held or playing.row == playing.placed.table.gops[playing.gop]:
+        if playing is None or playing.filler or playing.at_gop:
             return
         end = playing.gop_end
         try:
@@ -335,7 +365,7 @@ class Session:
         """Wait a moment for the confirmation of what was sent."""
         self._connection.flush()
         deadline = self._loop.time() + DRAIN
-        while self._marks and self._loop.time() < deadline and not self._connection.fault:
+        while self._marks.waiting and self._loop.time() < deadline and not self._connection.fault:
             await asyncio.sleep(0.02)
             self._connection.measure()
             self.take_confirmations()
