@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ftp_stream.config import CameraSettings
     from ftp_stream.ledger import Ledger
     from ftp_stream.model import CameraState, FileFact, Plan, StreamState, Verdict
+    from ftp_stream.pictures import Pictures
     from ftp_stream.report import CameraReport
     from ftp_stream.shell.preparer import Preparer
     from ftp_stream.shell.spool import ScanResult, Spool
@@ -54,6 +55,7 @@ class Camera:
         scratch: memoryview,
         wall: Callable[[], float],
         report: CameraReport,
+        pictures: Pictures,
     ) -> None:
         """Make a camera that is not running yet.
 
@@ -67,6 +69,7 @@ class Camera:
             scratch: Memory that all frame readers share.
             wall: The UTC clock, seconds since the epoch.
             report: Takes what happened, for status and log.
+            pictures: Keeps the last picture of each stream.
         """
         self.settings = settings
         self.supplies: dict[str, Supply] = {}  # stream -> supply; the service adds and removes
@@ -77,6 +80,7 @@ class Camera:
         self._pool = pool
         self._wall = wall
         self._report = report
+        self._pictures = pictures
         self._woken = asyncio.Event()
         self._shelf = Shelf(
             settings.name,
@@ -139,6 +143,8 @@ class Camera:
         await self._offer(plan, decided_for)
         heads = {name: supply.head for name, supply in self.supplies.items()}
         self._report.turned(plan, heads, scan.problems)
+        for supply in list(self.supplies.values()):
+            await self._pictures.keep(supply)
         await self._tidy(scan)
         return plan.wake_at
 

@@ -22,6 +22,7 @@ from ftp_stream.errors import ConfigError, StorageError
 from ftp_stream.ledger import Ledger
 from ftp_stream.logs import hide
 from ftp_stream.model import Form, VideoCodec
+from ftp_stream.pictures import Pictures
 from ftp_stream.report import CameraReport, StreamReport
 from ftp_stream.rtmp.url import parse_url
 from ftp_stream.shell.journal import Journal
@@ -41,6 +42,7 @@ __all__ = ["STOP_DEADLINE", "Service"]
 
 STOP_DEADLINE = 4.0  # seconds for the streams to end, out of the 5 that an ordered stop may take
 CHANGE_DEADLINE = 0.5  # seconds that a change of settings may still take when the end is asked for
+KEEP_DEADLINE = 0.5  # seconds that the last pictures may take at the end
 TICK = 1.0  # seconds between two looks at the counters
 RESTART = 10.0  # seconds before a part that failed by a fault of this program is started again
 _SCRATCH = 1 << 19  # bytes: a turn's worth of 20 Mbit/s
@@ -84,6 +86,7 @@ class Service:
         self._cameras: dict[str, _Running] = {}
         self._pool = ThreadPoolExecutor(_THREADS, "disk")
         self._scratch = memoryview(bytearray(_SCRATCH))
+        self._pictures = Pictures(settings.state_dir, self._pool, self._scratch)
         self._told_rights: tuple[str, ...] = ()
         self._ledger: Ledger
         self._preparer: Preparer
@@ -202,13 +205,14 @@ class Service:
             scratch=self._scratch,
             wall=self._wall,
             report=report,
+            pictures=self._pictures,
         )
         self._board.add_camera(settings.name, str(settings.watch_dir))
         running = self._cameras[settings.name] = _Running(camera, spool)
         names = [_stream_name(settings, destination) for destination in settings.destinations]
         await self._ledger.open(settings.name, names)
         for destination in settings.destinations:
-            self._start_stream(running, settings, destination)
+            await self._start_stream(running, settings, destination)
         running.task = asyncio.create_task(self._supervised(settings.name, camera.run))
 
     async def _change_camera(self, settings: CameraSettings) -> None:
@@ -218,18 +222,20 @@ class Service:
         changed = [name for name, (stream, _task) in running.streams.items() if wanted.get(name) != stream.settings]
         # until the new streams stand in their place, the ended ones count: no file may seem delivered to all meanwhile
         await self._stop_streams(running.streams[name] for name in changed)
+        await self._keep_pictures(running.camera.supplies[name] for name in changed)
         await self._ledger.open(settings.name, [*wanted, *changed])
         running.camera.settings = settings
         self._drop_streams(running, changed)
         self._board.add_camera(settings.name, str(settings.watch_dir))
         for destination in settings.destinations:
             if _stream_name(settings, destination) not in running.streams:
-                self._start_stream(running, settings, destination)
+                await self._start_stream(running, settings, destination)
         running.camera.wake()
 
     async def _end_camera(self, name: str) -> None:
         running = self._cameras[name]
         await self._stop_streams(running.streams.values())
+        await self._keep_pictures(running.camera.supplies.values())
         if running.task:
             running.task.cancel()
             await asyncio.wait({running.task})
@@ -240,7 +246,7 @@ class Service:
 
     # --- streams ----------------------------------------------------------------------------------------------------
 
-    def _start_stream(self, running: _Running, camera: CameraSettings, destination: DestinationSettings) -> None:
+    async def _start_stream(self, running: _Running, camera: CameraSettings, destination: DestinationSettings) -> None:
         settings = _stream_settings(camera, destination)
         name = settings.name
         hide(str(settings.url.key), str(settings.url.password or ""))
@@ -248,12 +254,14 @@ class Service:
         report = StreamReport(name, supply, self._board, self._wall)
         stream = Stream(settings, supply, uniform=random.random, report=report)
         self._board.add_stream(camera.name, name, settings.url.masked)
+        await self._pictures.restore(supply)
         running.camera.supplies[name] = supply
         running.streams[name] = (stream, asyncio.create_task(self._supervised(name, stream.run)))
 
     def _drop_streams(self, running: _Running, names: list[str]) -> None:
         """Know some of a camera's streams, which have ended, no more."""
         for name in names:
+            running.camera.supplies[name].drop_held()
             del running.streams[name], running.camera.supplies[name]
             self._board.remove_stream(name)
 
@@ -270,6 +278,17 @@ class Service:
             task.cancel()
         if late:
             await asyncio.wait(late)
+
+    async def _keep_pictures(self, supplies: Iterable[Supply]) -> None:
+        """Keep the last pictures of streams that have ended, as far as the disk takes them in time."""
+        try:
+            async with asyncio.timeout(KEEP_DEADLINE):
+                for supply in supplies:
+                    await self._pictures.keep(supply, at_once=True)
+        except TimeoutError:
+            self._log.warning("picture_not_kept", reason="the disk stands still")
+        except StorageError as error:
+            self._trouble(error)
 
     async def _supervised(self, name: str, life: Callable[[], Awaitable[None]]) -> None:
         """Run a part; where a fault of this program ends it, the rest goes on and it is started again."""

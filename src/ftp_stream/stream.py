@@ -85,7 +85,6 @@ class Stream:
                     await self._wait_after(fault, next(waits))
         finally:
             self.supply.let_go()
-            self.supply.drop_held()
             self._report.stopped()
 
     def _delays(self) -> Iterator[float]:

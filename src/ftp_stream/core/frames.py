@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from ftp_stream.model import AudioConfig
 
-__all__ = ["MAX_FRAME_BYTES", "MAX_ROWS", "MAX_SPAN_US", "Columns", "build"]
+__all__ = ["MAX_FRAME_BYTES", "MAX_ROWS", "MAX_SPAN_US", "Columns", "build", "still_table"]
 
 MAX_ROWS = 2_000_000  # 25 bytes each; seven hours of 30 pictures and 47 audio frames a second
 MAX_FRAME_BYTES = 16 * 1024 * 1024 - 1  # what the 24-bit length of an RTMP message or FLV tag can say
@@ -107,6 +107,26 @@ def build(
     if first:
         audio = audio.since(bisect_right(audio.dts_us, video.dts_us[0] - round(config.frame_us)))
     return _lay_out(video, audio if len(audio) else None, round(config.frame_us))
+
+
+def still_table(position: int, size: int, duration_us: int) -> FrameTable:
+    """Return the table of a key frame by itself.
+
+    Args:
+        position: Where it begins in its file.
+        size: Bytes.
+        duration_us: Of the recording that it stands for.
+    """
+    return FrameTable(
+        flags=bytes([_KEY | _FILE]),
+        dts_us=array("q", [0]),
+        cts_us=array("i", [0]),
+        position=array("q", [position]),
+        size=array("i", [size]),
+        gops=(0,),
+        duration_us=duration_us,
+        audio_end_us=0,
+    )
 
 
 # --- checks -----------------------------------------------------------------------------------------------------------
