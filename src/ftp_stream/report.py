@@ -23,6 +23,7 @@ from ftp_stream.core.status import (
     scanned,
 )
 from ftp_stream.errors import DestinationFault
+from ftp_stream.model import VerdictKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -160,7 +161,8 @@ class CameraReport:
     def carried_out(self, verdict: Verdict) -> None:
         """A file was deleted, archived or moved."""
         self._board.post(Disposed(self._name, verdict.kind.value))
-        level = self._log.info if verdict.kind.value == "delivered" else self._log.warning
+        expected = verdict.kind in {VerdictKind.DELIVERED, VerdictKind.REPEATED}
+        level = self._log.info if expected else self._log.warning
         level(f"file_{verdict.action.value}", file=verdict.file.path, verdict=verdict.kind.value, reason=verdict.reason)
 
     def prepared(self, segment: PreparedSegment) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["CERTAIN", "join", "repeats"]
 
 CERTAIN = 2.0  # seconds; names are cut to full seconds, so that of two files each may have begun one later than it says
-_INSIDE = 1.0  # seconds by which a clip may reach beyond the one it lies in, for the same reason
+_INSIDE = 0.5  # seconds by which a clip may reach beyond the one it lies in: rounding, the last sound
 _EDGE = 0.1  # seconds by which a key frame may come before the end of what was played: rounding, one picture
 _COARSE = 60.0  # seconds; names that all lie on full minutes may tell no more than the minute
 
