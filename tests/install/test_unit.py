@@ -107,6 +107,13 @@ def test_root_is_root_in_a_name_space_of_its_own() -> None:
     assert "PrivateUsers" not in unit("watcher", "cameras", [])
 
 
+def test_hardware_encoders_alone_open_their_devices() -> None:
+    assert "PrivateDevices=yes" in lines()
+    text = unit("watcher", "cameras", [], encoders=True).splitlines()
+    assert "PrivateDevices=yes" not in text
+    assert {"DevicePolicy=closed", "DeviceAllow=char-drm rw"} <= set(text)
+
+
 def test_names_with_spaces_and_percent_signs_are_spelt_for_systemd() -> None:
     assert granted("/srv/my cameras/50%") == ['ReadWritePaths="-/srv/my cameras/50%%"']
 

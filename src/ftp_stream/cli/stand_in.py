@@ -6,7 +6,8 @@ from typing import Self
 
 from pydantic import SecretStr
 
-from ftp_stream.config import CameraSettings, Settings
+from ftp_stream.config import CameraSettings, DestinationSettings, Settings
+from ftp_stream.core.destinations import PRESETS
 from ftp_stream.core.status import ReceiverStatus
 from ftp_stream.rtmp.audit import StreamAudit
 from ftp_stream.shell.receiver import Receiver
@@ -14,6 +15,7 @@ from ftp_stream.shell.receiver import Receiver
 __all__ = ["APP", "StandIn", "lacks_destination"]
 
 APP = "live"
+_TAKES_ALL = "node-media-server"  # the preset that comes nearest to this receiver: it takes whatever RTMP can carry
 
 
 def lacks_destination(settings: Settings) -> bool:
@@ -54,10 +56,13 @@ class StandIn:
         return replace(settings, cameras=tuple(self._filled(camera) for camera in settings.cameras))
 
     def _filled(self, camera: CameraSettings) -> CameraSettings:
-        destinations = tuple(
-            replace(each, url=each.url or self.url(f"{camera.name}-{each.name}")) for each in camera.destinations
-        )
-        return replace(camera, destinations=destinations)
+        return replace(camera, destinations=tuple(self._reached(camera, each) for each in camera.destinations))
+
+    def _reached(self, camera: CameraSettings, destination: DestinationSettings) -> DestinationSettings:
+        if destination.url is not None:
+            return destination
+        preset = PRESETS[_TAKES_ALL] if destination.by_host else destination.preset
+        return replace(destination, url=self.url(f"{camera.name}-{destination.name}"), preset=preset)
 
     @property
     def audit(self) -> StreamAudit | None:

@@ -22,6 +22,7 @@ from ftp_stream.install.steps import (
     Write,
 )
 from ftp_stream.install.unit import Access, is_fit, unit
+from ftp_stream.model import Encoder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -105,7 +106,8 @@ def install(machine: Machine, settings: Settings, leads: dict[Path, Path]) -> Pl
     if problems:
         return Plan(problems=tuple(problems))
     name = machine.user_name
-    text = unit(name, machine.user.group if machine.user else name, wanted)
+    encoders = any(camera.encoder not in {Encoder.AUTO, Encoder.X264} for camera in settings.cameras)
+    text = unit(name, machine.user.group if machine.user else name, wanted, encoders=encoders)
     steps: list[Step] = [] if machine.has_program else [MakeDirectory(layout.PROGRAM)]
     steps += [] if machine.user else [MakeUser(name, layout.STATE, layout.MADE_USER)]
     steps.append(BuildRelease(machine.source, machine.release, machine.python, machine.builder))

@@ -28,7 +28,7 @@ class Access:
     writable: bool = True
 
 
-def unit(user: str, group: str, accesses: Iterable[Access]) -> str:
+def unit(user: str, group: str, accesses: Iterable[Access], *, encoders: bool = False) -> str:
     """Return the text of the unit.
 
     It holds no secret: everyone may read units. The settings are a file that the service reads itself, so that
@@ -38,6 +38,7 @@ def unit(user: str, group: str, accesses: Iterable[Access]) -> str:
         user: Whom the service runs as.
         group: Likewise.
         accesses: The inboxes and whatever else the settings name.
+        encoders: It needs the devices of hardware encoders.
     """
     paths = "".join(f"{line}\n" for access in _outermost(accesses) for line in _granted(access))
     return _UNIT.format(
@@ -49,6 +50,7 @@ def unit(user: str, group: str, accesses: Iterable[Access]) -> str:
         program=CURRENT,
         state=SERVICE,
         paths=paths,
+        devices=_ENCODERS if encoders else "PrivateDevices=yes\n",
         root="PrivateUsers=yes\n" if user == "root" else "",  # root in a name space of its own, and nowhere else
     )
 
@@ -104,6 +106,15 @@ def _quoted(text: str) -> str:
     return f'"{text}"' if " " in text else text
 
 
+# systemd.resource-control(5): no device but the harmless ones and these, which are those of graphics cards and of
+# V4L2; the user must be in the groups that may open them, mostly "video" and "render"
+_ENCODERS = """\
+DevicePolicy=closed
+DeviceAllow=char-drm rw
+DeviceAllow=char-video4linux rw
+DeviceAllow=char-nvidia* rw
+"""
+
 _UNIT = """\
 {mark} of ftp-stream {version}; the next installation replaces it.
 # What you want otherwise belongs into a file of your own, which stays: sudo systemctl edit ftp-stream
@@ -145,11 +156,10 @@ StateDirectoryMode=0700
 UMask=0027
 
 # It writes to its state and to these, and sees nothing else of the homes
-{paths}ProtectSystem=strict
+{paths}{devices}ProtectSystem=strict
 ProtectHome=tmpfs
 PrivateTmp=yes
 PrivateMounts=yes
-PrivateDevices=yes
 ProtectProc=invisible
 ProcSubset=pid
 ProtectClock=yes
