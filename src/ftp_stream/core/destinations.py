@@ -54,7 +54,7 @@ class Preset:
     new_headers: frozenset[VideoCodec] = frozenset()  # codecs whose parameters may change within a session
     session_limit: float = _WIRE  # seconds after which a session is renewed by plan
     key_interval: float = 2.0  # seconds between key frames that it asks for
-    longest_key_interval: float = 10.0  # seconds above which it, or whoever begins to watch, suffers
+    longest_key_interval: float = 10.0  # seconds that it bears; [ours] where it does not say: a viewer waits so long
     b_frames: bool = True  # pictures may be sent in another order than they are shown in
     bitrates: tuple[BitrateLimit, ...] = ()  # by rising height and frame rate; empty: no limit is known
     first_retry: float = FIRST  # seconds before the first new try
@@ -78,40 +78,40 @@ _YOUTUBE_BITRATES: Final = (
     BitrateLimit(2160, 60, 35 * _MBIT, 40 * _MBIT),
 )
 _ANY_SIZE: Final = 1 << 16  # pixels; a picture of AVC, HEVC or AV1 is no higher
-_TWITCH_BITRATES: Final = (BitrateLimit(_ANY_SIZE, 1000, 6 * _MBIT, 6 * _MBIT),)  # OBS's list of services [S]
+_TWITCH_BITRATES: Final = (BitrateLimit(_ANY_SIZE, 1000, 6 * _MBIT, 6 * _MBIT),)  # OBS [S], Help "3-6 megabits" [D]
 
 _YOUTUBE: Final = Preset(
     "youtube",
     "YouTube Live",
-    "A stream of more than 12 hours has no archive [D]. OBS and the table of bitrates name H.265 and AV1, one page for "
-    "developers still says H.264 only: where the picture stays black, set VIDEO=h264, or the camera to H.264.",
+    "A stream of more than 12 hours has no archive. Its Help page names H.265 and AV1, one page for developers still "
+    "H.264 only: if the picture stays black, set VIDEO=h264, or the camera to H.264.",
     hosts=("youtube.com",),
-    codecs=_ALL,  # OBS [S], bitrates of the Help page [D], HEVC in practice [D]; against one older page [D]
+    codecs=_ALL,  # Help page 2853702, of RTMP and RTMPS [D]; OBS [S]; against a page for developers [D]
     needs_audio=True,  # an old Help page says so, the API has an issue type `noAudioStream` [D]
     longest_silence=60.0,  # enableAutoStop ends a broadcast about a minute after the stream has stopped [D]
     new_headers=frozenset(),  # no statement was found: a new session is a second's gap within that minute [ours]
-    key_interval=2.0,  # OBS [S]
-    longest_key_interval=4.0,  # [M]; the API complains with `gopSizeLong` [D]
+    key_interval=2.0,  # Help page [D], OBS [S]
+    longest_key_interval=4.0,  # Help page [D]; the API complains with `gopSizeLong` [D]
     bitrates=_YOUTUBE_BITRATES,
     longest_retry=15.0,  # several tries must fall into the minute of enableAutoStop [ours]
 )
 _TWITCH: Final = Preset(
     "twitch",
     "Twitch",
-    "A broadcast ends after 48 hours [D]: the session is renewed before.",
-    hosts=("twitch.tv", "contribute.live-video.net"),
-    codecs=_AVC,  # OBS [S]
+    "A broadcast ends after 48 hours: the session is renewed before.",
+    hosts=("twitch.tv", "contribute.live-video.net", "ingest.global-contribute.live-video.net"),  # public configs [S]
+    codecs=_AVC,  # Help page "Broadcast Requirements" [D], OBS [S]
     needs_audio=True,  # not found; audio costs nothing [ours]
     new_headers=frozenset(),  # not found; a new session is a second's gap [ours]
     session_limit=47.5 * _HOUR,  # 48 h for a broadcast [D]
-    key_interval=2.0,  # OBS [S]
-    longest_key_interval=4.0,  # not found; as the other platforms [ours]
+    key_interval=2.0,  # required [D]
+    longest_key_interval=2.0,
     bitrates=_TWITCH_BITRATES,
 )
 _FACEBOOK: Final = Preset(
     "facebook",
     "Facebook Live",
-    "A live video lasts 8 hours at most [D]: for more, it has to be made anew there.",
+    "A live video lasts 8 hours at most: for more, it has to be made anew there.",
     hosts=("facebook.com",),
     codecs=_AVC,  # developers.facebook.com, live-video-api/reference [D], as all of it
     needs_audio=True,  # "must include both audio and video" [D]
@@ -123,20 +123,19 @@ _FACEBOOK: Final = Preset(
 _OVENMEDIAENGINE: Final = Preset(
     "ovenmediaengine",
     "OvenMediaEngine",
-    "Its WebRTC output stutters with B-frames [D]. H.265 only where <ERTMP> is switched on there; then choose it with "
+    "Its WebRTC output stutters with B-frames. It takes H.265 only where E-RTMP is switched on there: then set "
     "VIDEO=copy. It has no RTMPS.",
     codecs=_AVC,  # HEVC over E-RTMP is experimental and off by default [S]
     needs_audio=True,  # CheckReadyToPublish waits for both tracks, or for more than 250 messages [S]
     longest_silence=3.0,  # before the stream is published, up to 0.20 [S]
     new_headers=_AVC,  # ProcessH264AVCCStream takes it over [S]; LLHLS since 0.21 only [D]
-    longest_key_interval=10.0,  # whoever begins to watch waits so long [ours]
     b_frames=False,  # docs/troubleshooting.md: "video will be stuttered" [D]
 )
 _SRS: Final = Preset(
     "srs",
     "SRS",
-    "H.265 needs version 6.0.42 or later [S]. Each new header cuts its HLS [S].",
-    codecs=_AVC | {VideoCodec.HEVC},  # [S]
+    "H.265 needs version 6.0.42 or later. A change of the picture cuts its HLS.",
+    codecs=_AVC | {VideoCodec.HEVC},  # since 6.0.42 [S]
     needs_audio=False,  # it publishes what comes [S]
     longest_silence=5.0,  # between two messages; 20 s to the first [S]
     new_headers=_AVC | {VideoCodec.HEVC},  # relayed, kept for joiners, a discontinuity in HLS [S]
@@ -144,7 +143,7 @@ _SRS: Final = Preset(
 _MEDIAMTX: Final = Preset(
     "mediamtx",
     "MediaMTX",
-    "A later publisher of the same path takes the place of the earlier one [S].",
+    "A later publisher of the same path takes the place of the earlier one.",
     codecs=_ALL,  # [S]
     needs_audio=False,  # but tracks that begin after 2 s end the connection [S]
     longest_silence=10.0,  # readTimeout, for each message [S]
@@ -153,7 +152,7 @@ _MEDIAMTX: Final = Preset(
 _NGINX_RTMP: Final = Preset(
     "nginx-rtmp",
     "nginx with its RTMP module",
-    "H.265 is accepted and shown nowhere [V]. A message of more than 1 MiB ends the connection [V].",
+    "It accepts H.265 and shows it nowhere. A picture of more than 1 MiB ends the connection.",
     codecs=_AVC,  # [V]
     needs_audio=False,  # relays what comes [V]
     longest_silence=None,  # it pings after 60 s, and we answer [V]
@@ -162,7 +161,7 @@ _NGINX_RTMP: Final = Preset(
 _NODE_MEDIA_SERVER: Final = Preset(
     "node-media-server",
     "node-media-server",
-    "It never notices a connection that is dead [V], so after one it may refuse us until the system there does.",
+    "It never notices that a connection is dead: after a lost one it may refuse us until its system does.",
     codecs=_ALL,  # relayed; HEVC [V], AV1 [S]
     needs_audio=False,  # relays what comes [S]
     longest_silence=None,  # it knows no timeout at all [V]
@@ -170,8 +169,8 @@ _NODE_MEDIA_SERVER: Final = Preset(
 )
 GENERIC: Final = Preset(
     "generic",
-    "any other RTMP server",
-    "The cautious choice for all that nothing is known of. Name the server in RTMP_PRESET if it is one of these.",
+    "a server of unknown kind",
+    "The cautious choice for what nothing is known of. If it is one of these servers, name it in RTMP_PRESET.",
     codecs=_AVC,  # what every server takes
     needs_audio=True,  # servers settle on the tracks at the start, and some want both
     longest_silence=3.0,  # the shortest of all that are known
