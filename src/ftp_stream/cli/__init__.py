@@ -11,6 +11,7 @@ import typer
 from ftp_stream.cli.check import check
 from ftp_stream.cli.common import CANNOT_START, FAULT, complain
 from ftp_stream.cli.demo import demo
+from ftp_stream.cli.destinations import destinations
 from ftp_stream.cli.inspection import inspect
 from ftp_stream.cli.plan import plan
 from ftp_stream.cli.receive import receive
@@ -30,7 +31,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, demo, plan, check, status, inspect, receive, version):
+for command in (run, demo, plan, check, destinations, status, inspect, receive, version):
     app.command()(command)
 app.command("test-stream")(trial)
 

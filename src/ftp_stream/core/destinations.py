@@ -111,7 +111,7 @@ _TWITCH: Final = Preset(
 _FACEBOOK: Final = Preset(
     "facebook",
     "Facebook Live",
-    "A live video lasts 8 hours at most: for more, it has to be made anew there.",
+    "A live video lasts 8 hours at most: then a new one has to be made there.",
     hosts=("facebook.com",),
     codecs=_AVC,  # developers.facebook.com, live-video-api/reference [D], as all of it
     needs_audio=True,  # "must include both audio and video" [D]
