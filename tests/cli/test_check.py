@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 import socket
 import threading
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.support.files import Clip, make
 
 from ftp_stream.shell.receiver import Receiver, ReceiverEvent
 
@@ -93,8 +96,6 @@ def test_an_inbox_that_is_a_file_is_told(command: Command, place: Path) -> None:
 @pytest.mark.parametrize("right", ["R_OK", "W_OK", "X_OK"])
 def test_an_inbox_without_rights_is_told(command: Command, monkeypatch: pytest.MonkeyPatch, right: str) -> None:
     """The system is asked; as root it would never say no."""
-    import os  # noqa: PLC0415 - the module that is changed here
-
     wanted, real = getattr(os, right), os.access
     monkeypatch.setattr(os, "access", lambda path, mode: mode != wanted and real(path, mode))
     said = command("check", "--offline")
@@ -151,3 +152,99 @@ def test_a_misspelt_setting_is_doubtful_and_no_fault(command: Command, place: Pa
     said = command("check", "--offline")
     assert said.status == 0
     assert "did you mean MAX_LAG?" in said.out
+
+
+# --- what cameras upload against what destinations ask for ------------------------------------------------------------
+
+HOST = "rtmp://192.0.2.1/app/{}"  # a documentation address: never reached, the checks are offline
+
+
+def upload(place: Path, name: str, clip: Clip, *, age: float = 3600.0) -> Path:
+    """Put a file into the inbox that was written a while ago."""
+    path = make(place / "inbox" / name, clip)
+    written = time.time() - age
+    os.utime(path, (written, written))
+    return path
+
+
+def checked(command: Command, monkeypatch: pytest.MonkeyPatch, **settings: str) -> list[str]:
+    """Return what a check says after the settings, line by line."""
+    monkeypatch.setenv("RTMP_URL", HOST.format(secrets.token_hex(8)))
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    said = command("check", "--offline")
+    assert said.status == 0, said.out
+    return said.out.partition("\n\n")[2].splitlines()
+
+
+def test_rare_key_frames_are_told_with_the_camera_s_setting(
+    command: Command, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload(place, "10_00.mp4", Clip(seconds=6.0, gop=150))
+    lines = checked(command, monkeypatch, RTMP_PRESET="youtube")
+    [index] = [number for number, line in enumerate(lines) if "key frames" in line and line.startswith("!")]
+    assert "camera/192.0.2.1" in lines[index]
+    assert "10_00.mp4: key frames are up to 6.0 s apart, where YouTube Live asks for 2 s" in lines[index]
+    assert lines[index + 1].strip().endswith("(I-frame interval, GOP) to 2 s (50 pictures)")
+
+
+def test_b_frames_are_told_to_whoever_publishes_to_ovenmediaengine(
+    command: Command, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload(place, "10_00.mp4", Clip(seconds=2.0, gop=50, b_frames=2))
+    assert any("Baseline" in line for line in checked(command, monkeypatch, RTMP_PRESET="ovenmediaengine"))
+    assert not any("Baseline" in line for line in checked(command, monkeypatch, RTMP_PRESET="srs"))
+
+
+def test_hevc_is_told_where_it_is_not_taken_and_fine_where_it_is(
+    command: Command, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload(place, "10_00.mp4", Clip(video="libx265", seconds=2.0, gop=50))
+    for mode, words in (("auto", "made into H.264 here"), ("copy", "set VIDEO=auto")):
+        lines = checked(command, monkeypatch, RTMP_PRESET="nginx-rtmp", VIDEO=mode)
+        assert any("not known to take H.265" in line for line in lines)
+        assert words in " ".join(lines)
+    for preset, mode in (("srs", "auto"), ("srs", "h264")):
+        lines = checked(command, monkeypatch, RTMP_PRESET=preset, VIDEO=mode)
+        assert any(line.startswith("✔") and "10_00.mp4 suits SRS: H.265 64x48, 25 pictures" in line for line in lines)
+
+
+def test_the_newest_file_that_can_be_read_counts(
+    command: Command, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not one that may still be written, nor one that is broken, nor an older one."""
+    upload(place, "10_00.mp4", Clip(seconds=6.0, gop=150), age=3600)
+    upload(place, "10_01.mp4", Clip(seconds=2.0, gop=50), age=3000)
+    upload(place, "10_02.mp4", Clip(), age=2400).write_bytes(b"no film")
+    os.utime(place / "inbox" / "10_02.mp4", (time.time() - 2400,) * 2)
+    upload(place, "10_03.mp4", Clip(seconds=6.0, gop=150), age=1800)
+    upload(place, "10_04.mp4", Clip(seconds=6.0, gop=150), age=1)
+    (place / "inbox" / "10_03.mp4").write_bytes(b"still being written")
+    lines = checked(command, monkeypatch, RTMP_PRESET="youtube")
+    assert [line for line in lines if "10_01.mp4 suits YouTube Live" in line]
+    assert not any(line.startswith("!") for line in lines)
+
+
+def test_a_single_file_is_looked_at_once_it_has_settled(
+    command: Command, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload(place, "10_00.mp4", Clip(seconds=2.0, gop=50), age=10)
+    assert not any("10_00.mp4" in line for line in checked(command, monkeypatch))
+    assert any("10_00.mp4 suits" in line for line in checked(command, monkeypatch, MIN_FILE_AGE="5"))
+
+
+def test_files_that_cannot_go_as_they_are_are_told_once(
+    command: Command, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for minute in range(3):
+        upload(place, f"10_0{minute}.avi", Clip(video="mjpeg", pixels="yuvj420p", audio=""))
+    [line] = [line for line in checked(command, monkeypatch) if line.startswith("!")]
+    assert "camera: footage" in line
+    assert "10_02.avi cannot go as it is" in line or "10_01.avi cannot go as it is" in line
+
+
+def test_a_backup_is_not_told_again(command: Command, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    upload(place, "10_00.mp4", Clip(seconds=6.0, gop=150))
+    backup = HOST.format(secrets.token_hex(8))
+    lines = checked(command, monkeypatch, RTMP_PRESET="youtube", RTMP_BACKUP_URL=backup)
+    assert sum("key frames" in line for line in lines) == 1

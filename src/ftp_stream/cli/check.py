@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ftp_stream.cli.common import FAULT, HOW_TO_REACH, OK, load_settings, out, rtmp_url
+from ftp_stream.cli.footage import look
 from ftp_stream.config import CameraSettings, DestinationSettings, Settings, effective
 from ftp_stream.errors import DestinationFault
 from ftp_stream.rtmp.url import RtmpUrl
@@ -49,6 +50,7 @@ def check(
     _show_settings(settings)
     findings = [_Finding(_DOUBTFUL, "setting", text) for text in settings.warnings]
     findings += [_directory(what, path, create=create) for what, path in _directories(settings)]
+    findings += asyncio.run(_footage(settings))
     findings += [] if offline else asyncio.run(_destinations(settings))
     _show(findings)
     raise typer.Exit(FAULT if any(finding.grade == _BAD for finding in findings) else OK)
@@ -107,6 +109,15 @@ def _unusable(path: Path) -> str:
     if status.st_mode & stat.S_ISVTX and os.geteuid() not in {0, status.st_uid}:
         return "is sticky: this user cannot delete what others put there"
     return ""
+
+
+# --- footage --------------------------------------------------------------------------------------------------------
+
+
+async def _footage(settings: Settings) -> list[_Finding]:
+    """Return whether what the cameras upload suits their destinations."""
+    seen = await look(settings.cameras)
+    return [_Finding(_GOOD if sight.suits else _DOUBTFUL, sight.what, sight.words, sight.cure) for sight in seen]
 
 
 # --- destinations ---------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSett
 
 from ftp_stream.core.destinations import AUTO, PRESETS
 from ftp_stream.errors import ConfigError
-from ftp_stream.model import Encoder, NewestPolicy
+from ftp_stream.model import Encoder, NewestPolicy, VideoCodec
 from ftp_stream.rtmp.url import parse_url
 
 if TYPE_CHECKING:
@@ -49,6 +49,10 @@ class VideoMode(StrEnum):
     COPY = "copy"  # they go as they came; what no RTMP message carries is refused
     AUTO = "auto"  # what the destination takes goes as it came, other video is made into H.264
     H264 = "h264"  # all are made into H.264
+
+    def copied(self, taken: frozenset[VideoCodec]) -> frozenset[VideoCodec]:
+        """Return the codecs whose pictures go as they came, to a destination that takes these."""
+        return {VideoMode.COPY: frozenset(VideoCodec), VideoMode.AUTO: taken, VideoMode.H264: frozenset()}[self]
 
 
 class Language(StrEnum):
