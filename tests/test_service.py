@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 
 import av
 import pytest
+from structlog.testing import capture_logs
 from tests.support.world import World, compared, eventually, make_reel
 
 from ftp_stream.config import Idle
+from ftp_stream.core.destinations import GENERIC
 from ftp_stream.core.status import Phase
 from ftp_stream.errors import StorageError
 from ftp_stream.model import NewestPolicy
@@ -266,6 +268,20 @@ async def test_another_picture_size_changes_the_header_and_not_the_publish(
             await eventually(lambda: seen(receiver, key).hashes("video")[: len(expected)] == expected, 30)
         audit = seen(receiver, key)
         assert (audit.publish_count, audit.current.video.configs, audit.current.audio.configs) == (1, 3, 1)
+
+
+async def test_what_does_not_suit_the_destination_is_warned_of_once(world: World, reel: Reel, key: str) -> None:
+    """Each camera's pictures are held against its own destination's preset."""
+    world.preset = replace(GENERIC, key_interval=0.2, longest_key_interval=0.2)
+    with capture_logs() as logged:
+        async with Receiver(hashes=True) as receiver:
+            world.urls = {"one": receiver.url(key=key)}
+            world.upload(*reel.files[:4])
+            async with world.running():
+                await until_seen(receiver, key, reel, 3)
+    [entry] = [each for each in logged if each["event"] == "destination_wants"]
+    assert (entry["stream"], entry["file"]) == ("gate/one", reel.files[0].name)
+    assert "to 0.2 s" in entry["cure"]
 
 
 async def test_files_far_behind_are_passed_over_and_what_lay_there_before_is_set_aside(

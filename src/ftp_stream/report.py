@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from ftp_stream.core.destinations import GENERIC
+from ftp_stream.core.shortcomings import figures, shortcomings
 from ftp_stream.core.status import (
     Confirmed,
     Connected,
@@ -28,6 +30,7 @@ from ftp_stream.model import VerdictKind
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from ftp_stream.core.destinations import Preset
     from ftp_stream.core.status import Board
     from ftp_stream.errors import StorageError
     from ftp_stream.model import OrderKey, Plan, PreparedSegment, Skip, Verdict
@@ -41,13 +44,17 @@ LARGE = (1 << 20) - 16  # bytes of a frame, above which its message may pass 1 M
 class StreamReport:
     """What one stream has to tell."""
 
-    def __init__(self, stream: str, supply: Supply, board: Board, wall: Callable[[], float]) -> None:
+    def __init__(
+        self, stream: str, supply: Supply, board: Board, wall: Callable[[], float], preset: Preset = GENERIC
+    ) -> None:
         self._name = stream
         self._supply = supply
         self._board = board
         self._wall = wall
         self._log = structlog.get_logger().bind(camera=stream.partition("/")[0], stream=stream)
         self._told = (0, 0, 0)  # frames sent, bytes sent, frames confirmed
+        self._preset = preset
+        self._wanted: set[str] = set()  # cures that were told
 
     def idle(self) -> None:
         """Nothing to send, and not connected."""
@@ -73,6 +80,8 @@ class StreamReport:
             self._log.warning(
                 "large_frame", file=segment.path, bytes=largest, risk="nginx-rtmp takes no more than 1 MiB"
             )
+
+        self._tell_wants(segment)
 
     def done(self, hand: Hand) -> None:
         """Every frame of a segment is confirmed."""
@@ -130,6 +139,14 @@ class StreamReport:
             self._board.post(Sent(self._name, wall, frames, size, position))
         if counters.frames_confirmed > confirmed or rung:
             self._board.post(Confirmed(self._name, wall, counters.frames_confirmed - confirmed, rung))
+
+    def _tell_wants(self, segment: PreparedSegment) -> None:
+        """Warn of what of the camera's pictures does not suit the destination: of each thing once."""
+        copied = not segment.encoded_video
+        for each in shortcomings(self._preset, segment.video, figures(segment.table), copied=copied):
+            if each.cure not in self._wanted:
+                self._wanted.add(each.cure)
+                self._log.warning("destination_wants", file=segment.path, problem=each.words, cure=each.cure)
 
     def _lag(self, hand: Hand) -> float:
         newest = self._supply.newest

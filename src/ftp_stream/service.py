@@ -251,7 +251,7 @@ class Service:
         name = settings.name
         hide(str(settings.url.key), str(settings.url.password or ""))
         supply = Supply(name, self._ledger.advance, running.camera.wake, self._ledger.skip)
-        report = StreamReport(name, supply, self._board, self._wall)
+        report = StreamReport(name, supply, self._board, self._wall, settings.preset)
         stream = Stream(settings, supply, uniform=random.random, report=report)
         self._board.add_stream(camera.name, name, settings.url.masked)
         await self._pictures.restore(supply)

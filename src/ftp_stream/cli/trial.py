@@ -175,7 +175,7 @@ class _Trial:
 
     async def _play(self, connection: Connection, seconds: float | None) -> None:
         board = Board("", 0, 0.0)
-        report = StreamReport(self._target.name, self._supply, board, time.time)
+        report = StreamReport(self._target.name, self._supply, board, time.time, self._target.preset)
         session = Session(self._target, self._supply, connection, None, report)
         self._supply.wake_taker = session.wake
         loop = asyncio.get_running_loop()

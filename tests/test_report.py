@@ -1,0 +1,92 @@
+"""What a stream tells of its segments."""
+
+from __future__ import annotations
+
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from structlog.testing import capture_logs
+from tests.support.files import Clip, make
+from tests.support.prepared import prepare_file
+
+from ftp_stream.core.destinations import GENERIC, PRESETS
+from ftp_stream.core.status import Board
+from ftp_stream.model import FileId, OrderKey, PreparedSegment, VideoCodec, VideoConfig
+from ftp_stream.report import StreamReport
+from ftp_stream.shell.frames import FrameReader
+from ftp_stream.supply import Hand, Supply
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, MutableMapping, Sequence
+    from pathlib import Path
+    from typing import Any
+
+    from ftp_stream.core.destinations import Preset
+
+STREAM = "gate/one"
+
+
+@pytest.fixture
+def pool() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(1) as made:
+        yield made
+
+
+def hand(path: Path, pool: ThreadPoolExecutor) -> Hand:
+    """A real file in hand."""
+    video = VideoConfig(VideoCodec.AVC, b"", 64, 48, 25.0)
+    table = prepare_file(path).table
+    segment = PreparedSegment(path.name, FileId(1, 1, 1, 1), "mp4", video, None, table)
+    return Hand(segment, OrderKey(0.0, ()), 0, FrameReader(os.open(path, os.O_RDONLY), "", pool))
+
+
+def wanted(preset: Preset, hands: Sequence[Hand]) -> list[MutableMapping[str, Any]]:
+    """Begin segments one after the other; return what was logged of the destination's wants."""
+    board = Board("", 1, time.time())
+    board.add_camera("gate", "/inbox")
+    board.add_stream("gate", STREAM, "rtmp://h/a/***")
+    with capture_logs() as logged:
+        supply = Supply(STREAM, lambda _stream, _cursor: None, lambda: None)
+        report = StreamReport(STREAM, supply, board, time.time, preset)
+        for each in hands:
+            report.begun(each, seam=True)
+    for each in hands:
+        each.reader.close()
+    return [entry for entry in logged if entry["event"] == "destination_wants"]
+
+
+def test_what_does_not_suit_a_destination_is_warned_of_once(tmp_path: Path, pool: ThreadPoolExecutor) -> None:
+    """However often it comes, and with whatever figures."""
+    files = [make(tmp_path / f"{seconds}.mp4", Clip(seconds=seconds, gop=500)) for seconds in (6.0, 7.0, 6.0)]
+    [entry] = wanted(PRESETS["youtube"], [hand(path, pool) for path in files])
+    assert entry["log_level"] == "warning"
+    assert entry["file"] == "6.0.mp4"
+    assert entry["problem"].startswith("key frames are up to 6.0 s apart")
+    assert "GOP) to 2 s" in entry["cure"]
+
+
+def test_each_thing_is_warned_of_when_it_first_comes(tmp_path: Path, pool: ThreadPoolExecutor) -> None:
+    fine = make(tmp_path / "fine.mp4", Clip(seconds=2.0, gop=50))
+    rare = make(tmp_path / "rare.mp4", Clip(seconds=12.0, gop=500))
+    both = make(tmp_path / "both.mp4", Clip(seconds=12.0, gop=500, b_frames=2))
+    oven = PRESETS["ovenmediaengine"]
+    found = wanted(oven, [hand(path, pool) for path in (fine, rare, fine, both, rare)])
+    assert [(entry["file"], "B-frames" in entry["problem"]) for entry in found] == [
+        ("rare.mp4", False),
+        ("both.mp4", True),
+    ]
+
+
+def test_of_pictures_that_were_encoded_here_nothing_is_said(tmp_path: Path, pool: ThreadPoolExecutor) -> None:
+    """What the camera is set to does not matter then."""
+    made = hand(make(tmp_path / "a.mp4", Clip(seconds=12.0, gop=500)), pool)
+    made.segment = replace(made.segment, encoded_video=True)
+    assert wanted(PRESETS["youtube"], [made]) == []
+
+
+def test_an_ordinary_camera_and_a_server_of_unknown_kind_say_nothing(tmp_path: Path, pool: ThreadPoolExecutor) -> None:
+    assert wanted(GENERIC, [hand(make(tmp_path / "a.mp4", Clip(seconds=6.0, gop=500, b_frames=2)), pool)]) == []
