@@ -16,11 +16,15 @@ from ftp_stream import __version__
 from ftp_stream.cli import app
 from ftp_stream.config import effective, load
 from ftp_stream.config.variables import NAMES
+from ftp_stream.core.destinations import PRESETS, Preset
+from ftp_stream.core.shortcomings import CODEC_NAMES
+from ftp_stream.model import VideoCodec
 
 ROOT = Path(__file__).resolve().parent.parent
 TOPS = (ROOT, ROOT / "src/ftp_stream")  # paths in documents begin at one of these
 READMES = ("README.md", "README.es.md")
-DOCUMENTS = (*READMES, "CONTRIBUTING.md", "CHANGELOG.md", "docs/architecture.md")
+GUIDES = ("docs/cameras-and-destinations.md", "docs/camaras-y-destinos.md")
+DOCUMENTS = (*READMES, *GUIDES, "CONTRIBUTING.md", "CHANGELOG.md", "docs/architecture.md")
 MADE = {
     ".env",
     "ftp-stream.toml",
@@ -176,11 +180,12 @@ def test_the_picture_is_one_of_this_program() -> None:
 # --- both languages -------------------------------------------------------------------------------------------------
 
 
-def test_both_languages_have_the_same_parts() -> None:
+@pytest.mark.parametrize("pair", [READMES, GUIDES])
+def test_both_languages_have_the_same_parts(pair: tuple[str, str]) -> None:
     """The same headings by level, the same commands to type, tables and lists of the same length."""
-    english, spanish = READMES
+    english, spanish = pair
     assert shapes(english) == shapes(spanish)
-    typed = [[re.sub(r"<.*?>", "<>", line) for line in fenced(document)] for document in READMES]
+    typed = [[re.sub(r"<.*?>", "<>", line) for line in fenced(document)] for document in pair]
     assert typed[0] == typed[1]
 
 
@@ -191,10 +196,65 @@ def shapes(document: str) -> list[str]:
     return [found[0] for line in lines for kind in kinds if (found := re.match(kind, line))]
 
 
-def test_both_languages_name_the_same_things() -> None:
+@pytest.mark.parametrize("pair", [READMES, GUIDES])
+def test_both_languages_name_the_same_things(pair: tuple[str, str]) -> None:
     """All that stands in backticks: settings, commands, values, messages."""
-    english, spanish = (set(CODE.findall(prose(document))) for document in READMES)
+    english, spanish = (set(CODE.findall(prose(document))) for document in pair)
     assert english == spanish
+
+
+# --- destinations -----------------------------------------------------------------------------------------------------
+
+# What the two guides say for: needed, up to, yes, no, only
+WORDS = dict(
+    zip(
+        GUIDES,
+        (("needed", "up to", "yes", "no", "{} only"), ("necesario", "hasta", "sí", "no", "solo {}")),
+        strict=True,
+    )
+)
+
+
+def facts(preset: Preset, words: tuple[str, ...]) -> list[str]:
+    """A preset as a row of a guide's table shows it."""
+    needed, up_to, yes, no, only = words
+    named = ", ".join(CODEC_NAMES[codec] for codec in VideoCodec if codec in preset.codecs)
+    borne = f", {up_to} {preset.longest_key_interval:g}" if preset.longest_key_interval > preset.key_interval else ""
+    rates = sorted({limit.avc // 1_000_000 for limit in preset.bitrates})
+    changing = " ".join(CODEC_NAMES[codec] for codec in VideoCodec if codec in preset.new_headers)
+    whole = preset.new_headers == preset.codecs
+    hours = preset.session_limit / 3600
+    return [
+        f"`{preset.name}`",
+        named,
+        needed if preset.needs_audio else "-",
+        f"{preset.key_interval:g} s{borne}",
+        yes if preset.b_frames else no,
+        "-".join(str(rate) for rate in dict.fromkeys((rates[0], rates[-1]))) if rates else "-",
+        f"{preset.longest_silence:g} s" if preset.longest_silence else "-",
+        no if not changing else yes if whole else only.format(changing),
+        f"{hours:g} h" if hours < 72 else f"{hours / 24:g} d",
+    ]
+
+
+@pytest.mark.parametrize("guide", GUIDES)
+def test_the_table_of_destinations_is_what_the_program_knows(guide: str) -> None:
+    told = [row for row in rows(guide, 9) if row[0].startswith("`")]
+    assert told == [facts(preset, WORDS[guide]) for preset in PRESETS.values()]
+
+
+@pytest.mark.parametrize("guide", GUIDES)
+def test_the_table_of_bitrates_is_what_the_program_knows(guide: str) -> None:
+    """Each row's height, frame rate and limits."""
+    told = [re.findall(r"\d+", " ".join(row)) for row in rows(guide, 3) if re.search(r"\d+p, \d+ ", row[0])]
+    limits = PRESETS["youtube"].bitrates
+    wanted = [(limit.height, limit.frame_rate, limit.avc / 1e6, limit.other / 1e6) for limit in limits]
+    assert told == [[f"{value:g}" for value in row] for row in wanted]
+
+
+@pytest.mark.parametrize(("readme", "guide"), list(zip(READMES, GUIDES, strict=True)))
+def test_each_readme_leads_to_its_guide(readme: str, guide: str) -> None:
+    assert f"]({guide})" in text_of(readme)
 
 
 # --- the rest -------------------------------------------------------------------------------------------------------
