@@ -17,7 +17,7 @@ from ftp_stream.config import CameraSettings, DestinationSettings, Idle, Languag
 from ftp_stream.config.variables import GLOBAL, NAMES, ONE_CAMERA, SECRET, Variables
 from ftp_stream.core.destinations import GENERIC, PRESETS
 from ftp_stream.errors import ConfigError
-from ftp_stream.model import NewestPolicy, PlanSettings
+from ftp_stream.model import NewestPolicy, PlanSettings, VideoCodec
 from ftp_stream.rtmp.url import parse_url
 
 if TYPE_CHECKING:
@@ -664,6 +664,15 @@ def test_a_backup_of_one_s_own_is_a_stream_beside_the_first(tmp_path: Path) -> N
     assert not any("main-backup" in name for name in rows)
 
 
+@pytest.mark.parametrize(("preset", "names"), [("auto", ["youtube", "generic"]), ("srs", ["srs", "srs"])])
+def test_a_backup_elsewhere_has_its_own_preset_unless_one_is_named(
+    tmp_path: Path, preset: str, names: list[str]
+) -> None:
+    first = f"rtmps://a.rtmps.youtube.com/live2/{key()}"
+    settings = read(tmp_path, {"RTMP_URL": first, "RTMP_BACKUP_URL": url(), "RTMP_PRESET": preset})
+    assert [each.preset.name for each in settings.cameras[0].destinations] == names
+
+
 def test_a_backup_is_checked_as_any_destination(tmp_path: Path) -> None:
     """Two streams to one place cut each other off, and two of one name cannot be told apart."""
     same = url(host="h")
@@ -676,22 +685,30 @@ def test_a_backup_is_checked_as_any_destination(tmp_path: Path) -> None:
     assert "two destinations named 'x-backup'" in problem
 
 
-@pytest.mark.parametrize(
-    ("value", "language"),
-    [
-        ("es", Language.ES),
-        ("EN", Language.EN),
-        ("es_ES.UTF-8", Language.ES),
-        ("de_DE:es_MX:en", Language.ES),
-        ("en_US:es", Language.EN),
-        ("pt_BR:pt", Language.EN),
-        ("C", Language.EN),
-        ("ca_ES@valencia", Language.EN),
-    ],
-)
-def test_the_language_may_be_the_system_s(tmp_path: Path, value: str, language: Language) -> None:
-    """GNU gettext has a variable of this name: a list of locales, which must not keep the service from starting."""
-    assert read(tmp_path, {"LANGUAGE": value}).cameras[0].language is language
+@pytest.mark.parametrize("value", ["es_ES.UTF-8", "en_US:en", "de_DE:es_MX:en", "pt", "C", "ca_ES@valencia", ":"])
+def test_a_language_for_gettext_is_not_meant_for_us(tmp_path: Path, value: str) -> None:
+    """Many systems have such a variable: it neither keeps the service from starting nor overrules a file."""
+    settings = read(tmp_path, {"LANGUAGE": value}, env="LANGUAGE=es\n")
+    assert (settings.cameras[0].language, settings.origin["LANGUAGE"]) == (Language.ES, ".env")
+    assert read(tmp_path, {"LANGUAGE": value}).cameras[0].language is Language.EN
+
+
+@pytest.mark.parametrize("value", ["es", "ES", " es "])
+def test_a_language_of_ours_counts_wherever_it_stands(tmp_path: Path, value: str) -> None:
+    assert read(tmp_path, {"LANGUAGE": value}, env="LANGUAGE=en\n").cameras[0].language is Language.ES
+
+
+@pytest.mark.parametrize("value", ["fr", "es_ES", "en_US:en"])
+def test_a_language_that_we_have_not_is_refused_in_our_own_files(tmp_path: Path, value: str) -> None:
+    [problem] = refused(tmp_path, env=f"LANGUAGE={value}\n")
+    assert "must be en or es" in problem
+
+
+def test_the_mode_of_video_says_what_is_copied() -> None:
+    taken = frozenset({VideoCodec.AVC, VideoCodec.HEVC})
+    assert VideoMode.COPY.copied(taken) == frozenset(VideoCodec)
+    assert VideoMode.AUTO.copied(taken) == taken
+    assert VideoMode.H264.copied(taken) == frozenset()
 
 
 # --- secrets --------------------------------------------------------------------------------------------------------

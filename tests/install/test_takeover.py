@@ -33,6 +33,7 @@ def read(text: str, place: Path, home: Path) -> tuple[Path, Path | None, Path]:
         ("ARCHIVE_DIR=${HOME}/kept", "ARCHIVE_DIR=/home/tech/kept"),
         ("BASE=/srv\nWATCH_DIR=${BASE}/gate", "BASE=/srv\nWATCH_DIR=/srv/gate"),
         ("RTMP_CA_FILE=our.pem", "RTMP_CA_FILE=/home/tech/ftp-stream/our.pem"),
+        ("SLATE_IMAGE=~/slate.png", "SLATE_IMAGE=/home/tech/slate.png"),
         ("RTMP_URL=rtmp://h/a/~k", "RTMP_URL=rtmp://h/a/~k"),
         ("WATCH_DIR=rtmp://h/a/k", "WATCH_DIR=rtmp://h/a/k"),
         ("ARCHIVE_DIR=", "ARCHIVE_DIR="),

@@ -38,7 +38,8 @@ async def look(cameras: Sequence[CameraSettings]) -> list[Sight]:
     """
     with tempfile.TemporaryDirectory(prefix="ftp-stream-check-") as directory:
         async with Preparer(Path(directory)) as preparer:
-            seen = await asyncio.gather(*(_look(camera, preparer) for camera in cameras))
+            published = [camera for camera in cameras if any(each.url for each in camera.destinations)]
+            seen = await asyncio.gather(*(_look(camera, preparer) for camera in published))
     return [sight for each in seen for sight in each]
 
 

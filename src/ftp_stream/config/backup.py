@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
-from ftp_stream.core.destinations import AUTO
+from ftp_stream.core.destinations import AUTO, preset_for
 from ftp_stream.rtmp.url import parse_url
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ def backup_of(destination: DestinationSettings, url: SecretStr) -> DestinationSe
         raise ValueError("it is the second of two URLs, but RTMP_URL is not set: set both, or none")
     if url.get_secret_value() == AUTO:
         url = SecretStr(_of_youtube(destination.url.get_secret_value()))
-    return replace(destination, name=destination.name + _SUFFIX, url=url, backup_of=destination.name)
+    preset = preset_for(AUTO, parse_url(url.get_secret_value()).host) if destination.by_host else destination.preset
+    return replace(destination, name=destination.name + _SUFFIX, url=url, preset=preset, backup_of=destination.name)
 
 
 def _of_youtube(text: str) -> str:

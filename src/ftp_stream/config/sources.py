@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import tomllib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 from dotenv.parser import parse_stream
 from dotenv.variables import parse_variables
 
-from ftp_stream.config.variables import NAMES, PATHS
+from ftp_stream.config.variables import NAMES, PATHS, Language
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -33,6 +34,8 @@ __all__ = [
 ENVIRONMENT = "environment"
 DOTENV = ".env"
 TOML = "ftp-stream.toml"
+_LOCALE = r"(?:C|POSIX|[A-Za-z]{2,3})(?:[_-][A-Za-z]+)?(?:\.[\w-]+)?(?:@\w+)?"
+_LOCALES = re.compile(f"(?:{_LOCALE})?(?::(?:{_LOCALE})?)*")  # as gettext's LANGUAGE has them
 
 
 @dataclass(frozen=True, slots=True, repr=False)  # it holds keys
@@ -73,8 +76,16 @@ DEFAULTS = Layer("default", raw={"watch_dir": "~/camera_data"})  # here for its 
 
 
 def from_environ(environ: Mapping[str, str]) -> Layer:
-    """Return what the environment sets."""
-    return Layer(ENVIRONMENT, raw=_known(environ))
+    """Return what the environment sets.
+
+    Many systems have a variable LANGUAGE for GNU gettext, such as ``en_US:en``. It is not meant for us: it must neither
+    keep the service from starting nor have precedence over what ``.env`` says.
+    """
+    raw = _known(environ)
+    language = str(raw.get("language", "")).strip()
+    if _LOCALES.fullmatch(language) and language.lower() not in set(Language):
+        raw.pop("language", None)
+    return Layer(ENVIRONMENT, raw=raw)
 
 
 def from_table(table: Mapping[str, object], names: Mapping[str, str], section: str = "") -> Layer:

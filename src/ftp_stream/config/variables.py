@@ -64,8 +64,6 @@ class Language(StrEnum):
 
 _DAY = 86_400.0  # seconds
 _NAME = re.compile(r"\w[\w.-]{0,62}")
-_LOCALE = r"(?:C|POSIX|[A-Za-z]{2,3})(?:[_-][A-Za-z]+)?(?:\.[\w-]+)?(?:@\w+)?"
-_LOCALES = re.compile(f"(?:{_LOCALE})?(?::(?:{_LOCALE})?)*")
 _NAME_ALLOWED = "up to 63 letters, digits, '.', '_' or '-', beginning with a letter or a digit"
 
 
@@ -131,17 +129,6 @@ def _backup(url: SecretStr) -> SecretStr:
     return SecretStr(AUTO) if _word(url.get_secret_value()) == AUTO else _url(url)
 
 
-def _language(value: object) -> object:
-    """Return the first language of a list such as ``es_ES.UTF-8:es``.
-
-    Many systems have a variable LANGUAGE of that kind for GNU gettext; where it names none of ours, English it is.
-    """
-    if not isinstance(value, str) or not _LOCALES.fullmatch(value.strip()):
-        return value
-    found = [re.split("[_.@-]", each)[0].lower() for each in value.strip().split(":")]
-    return next((each for each in found if each in set(Language)), Language.EN)
-
-
 def _preset(name: str) -> str:
     if name != AUTO and name not in PRESETS:
         raise ValueError
@@ -194,7 +181,7 @@ class Variables(BaseSettings):
     idle: Annotated[Idle, BeforeValidator(_word)] = _one_of("hold", Idle)
     hold_seconds: _Number = _between(20, 0, 3600, "a number of seconds {range}")
     slate_image: _File | None = Field(None, description="a file with a picture")
-    language: Annotated[Language, BeforeValidator(_language)] = _one_of("en", Language)
+    language: Annotated[Language, BeforeValidator(_word)] = _one_of("en", Language)
     catchup_rate: _Number = _between(1.03, 1, 2, "a number {range}")
     archive_dir: _Directory | None = Field(None, description="a directory")
     camera_tz: Annotated[str, AfterValidator(_timezone)] = Field("", description="a time zone such as Europe/Madrid")
