@@ -16,7 +16,7 @@ from ftp_stream.cli import app
 if TYPE_CHECKING:
     from tests.cli.conftest import Command
 
-COMMANDS = ["run", "demo", "plan", "check", "status", "inspect", "receive", "test-stream", "version"]
+COMMANDS = ["run", "demo", "plan", "check", "destinations", "status", "inspect", "receive", "test-stream", "version"]
 
 
 def test_help_has_a_whole_line_for_every_command(command: Command) -> None:

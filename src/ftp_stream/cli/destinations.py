@@ -18,7 +18,7 @@ _HEADINGS = ("takes", "audio", "key frames", "B-frames", "Mbit/s", "silence", "c
 
 
 def destinations() -> None:
-    """List the kinds of servers that RTMP_PRESET may name, and what each takes and asks for."""
+    """Show what each kind of server takes and asks for."""
     presets = PRESETS.values()
     table = _table(presets)
     wide = out.measure(table, options=out.options.update(width=_UNBOUNDED)).maximum <= out.width
