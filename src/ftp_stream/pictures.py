@@ -69,7 +69,7 @@ class Pictures:
         table = hold_table(segment.table)
         [picture] = await held.reader.read(table, 0, 1, memoryview(b""))
         video = config_at(segment, len(segment.table.gops) - 1)
-        seconds = segment.table.duration_us / 1e6
+        seconds = held.ends_at - held.key.recorded_at if held.ends_at else 0.0
         still = Still(segment.path, held.key.recorded_at, seconds, video, segment.audio)
         await self._in_thread(self._stills.save, supply.stream, still, bytes(picture))
 
@@ -87,7 +87,7 @@ class Pictures:
             table=still_table(still.position, still.size, round(still.seconds * 1e6)),
         )
         reader = FrameReader(descriptor, "", self._pool, self._scratch)
-        return Hand(segment, OrderKey(still.taken_at, ()), 0, reader)
+        return Hand(segment, OrderKey(still.taken_at, ()), 0, reader, still.taken_at + still.seconds)
 
     async def _in_thread(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, lambda: function(*args, **kwargs))

@@ -193,6 +193,10 @@ class CameraReport:
         """A file's inspection failed."""
         self._log.warning("segment_refused", file=file, reason=reason, attempt=attempt)
 
+    def no_slate(self, error: Exception) -> None:
+        """A slate cannot be made: the last picture is held in its place."""
+        self._log.warning("no_slate", reason=str(error))
+
     def trouble(self, error: Exception) -> None:
         """This machine's disk or rights failed."""
         self._log.error("storage_problem", problem=str(error))

@@ -21,7 +21,7 @@ from ftp_stream.core.status import Board
 from ftp_stream.errors import ConfigError, StorageError
 from ftp_stream.ledger import Ledger
 from ftp_stream.logs import hide
-from ftp_stream.model import Form, VideoCodec
+from ftp_stream.model import Form
 from ftp_stream.pictures import Pictures
 from ftp_stream.report import CameraReport, StreamReport
 from ftp_stream.rtmp.url import parse_url
@@ -390,13 +390,8 @@ def _stream_settings(camera: CameraSettings, destination: DestinationSettings) -
 def _form(destination: DestinationSettings, camera: CameraSettings) -> Form:
     """Return what segments must be like for a destination: copied where that is wanted and borne, else encoded."""
     preset = destination.preset
-    copied = {
-        VideoMode.COPY: frozenset(VideoCodec),
-        VideoMode.AUTO: preset.codecs,
-        VideoMode.H264: frozenset[VideoCodec](),
-    }
     return Form(
-        copied=copied[destination.video],
+        copied=destination.video.copied(preset.codecs),
         encoded=destination.video is not VideoMode.COPY,
         bitrate=max((limit.avc for limit in preset.bitrates), default=0),
         encoder=camera.encoder,

@@ -33,7 +33,7 @@ class Still:
 
     path: str  # of the segment that it is from
     taken_at: float  # wall time at which that segment's recording began
-    seconds: float  # how long that recording is
+    seconds: float  # how long that recording is, 0 where its name does not say when it began
     video: VideoConfig
     audio: AudioConfig | None
     position: int = 0  # where the key frame begins in its file
