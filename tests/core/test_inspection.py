@@ -16,15 +16,17 @@ from ftp_stream.core.inspection import (
     PREFIX_BYTES,
     Inspection,
     decode,
+    decode_encoding_needed,
     decode_failure,
     decode_ready,
     encode,
+    encode_encoding_needed,
     encode_failure,
     encode_ready,
     lengths,
 )
-from ftp_stream.errors import FtpStreamError, SegmentRefused, StorageError
-from ftp_stream.model import Row, VideoCodec
+from ftp_stream.errors import EncodingNeeded, FtpStreamError, SegmentRefused, StorageError
+from ftp_stream.model import Row, VideoCodec, VideoConfig
 
 DAMAGED = "damaged report"
 VIDEO = Columns(
@@ -36,6 +38,15 @@ VIDEO = Columns(
     last_us=40_000,
 )
 AUDIO = Columns(bytes(2), array("q", [0, 21_333]), array("q"), array("q", [40, 50]), array("q", [10, 10]))
+KEY = int(Row.KEY)
+KEYS = replace(  # pictures of which three are key frames
+    VIDEO,
+    flags=bytes([KEY, KEY, 0, KEY]),
+    dts_us=array("q", [0, 40_000, 80_000, 120_000]),
+    cts_us=array("q", [0] * 4),
+    position=array("q", [0, 30, 5, 60]),
+    size=array("q", [30, 10, 20, 10]),
+)
 FOUND = Inspection(
     container="mov",
     whole=True,
@@ -80,6 +91,42 @@ def test_a_file_without_audio() -> None:
     got = read(header, columns)
     assert got.audio is None
     assert got.table == build(VIDEO, file_size=100, sidecar_size=25)
+
+
+def test_what_was_encoded_is_told() -> None:
+    got = read(*told(encode(FOUND)))
+    assert (got.encoded_video, got.encoded_audio, got.encoding_seconds) == (False, False, 0.0)
+    made = replace(FOUND, encoded_video=True, encoding_seconds=2.5)
+    got = read(*told(encode(made)))
+    assert (got.encoded_video, got.encoded_audio, got.encoding_seconds) == (True, False, 2.5)
+    assert read(*told(encode(replace(FOUND, encoded_audio=True)))).encoded_audio is True
+
+
+def test_changes_are_told_by_picture_and_read_by_gop() -> None:
+    """Pictures are what a walk counts; groups of pictures are what a session starts with."""
+    night = VideoConfig(VideoCodec.AVC, b"\x01\x64\x00\x0b\xff", 320, 240, 12.5)
+    later = VideoConfig(VideoCodec.HEVC, b"\x01\x01", 1920, 1080, 25.0)
+    got = read(*told(encode(replace(FOUND, video=KEYS, changes=((1, night), (3, later))))))
+    assert got.changes == ((1, night), (2, later))
+    assert len(got.table.gops) == 3
+
+
+def test_pictures_before_the_first_key_frame_are_no_gop() -> None:
+    late = replace(KEYS, flags=bytes([0, KEY, 0, KEY]))
+    night = VideoConfig(VideoCodec.AVC, b"\x01\x64", 320, 240, 12.5)
+    got = read(*told(encode(replace(FOUND, video=late, changes=((3, night),)))))
+    assert got.changes == ((1, night),)
+    assert len(got.table.gops) == 2
+
+
+def test_that_pictures_must_be_encoded_is_an_answer_of_its_own() -> None:
+    header, columns = told(encode_encoding_needed("its video is mjpeg"))
+    needed = decode_encoding_needed(header)
+    assert isinstance(needed, EncodingNeeded)
+    assert (str(needed), columns) == ("its video is mjpeg", b"")
+    assert decode_failure(header) is None
+    for other in (encode(FOUND), encode_failure("no video"), encode_ready([])):
+        assert decode_encoding_needed(told(other)[0]) is None
 
 
 @pytest.mark.parametrize("truncated", [True, False])
@@ -143,6 +190,13 @@ COLUMNS = told(encode(FOUND))[1]
         {"audio_rows": "2"},
         {"last_us": 2**64},
         {"audio_record": None},
+        {"changes": None},
+        {"changes": [5]},
+        {"changes": [{}]},
+        {"changes": [{"picture": 0}]},
+        {"encoding_seconds": -0.1},
+        {"encoding_seconds": "2"},
+        {"encoding_seconds": None},
     ],
 )
 def test_one_wrong_value_makes_a_report_worthless(values: dict[str, object]) -> None:
@@ -150,10 +204,46 @@ def test_one_wrong_value_makes_a_report_worthless(values: dict[str, object]) -> 
         read(change(**values), COLUMNS)
 
 
-@pytest.mark.parametrize("rate", ["NaN", "Infinity", "1e999"])
-def test_numbers_that_are_none(rate: str) -> None:
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999"])
+@pytest.mark.parametrize("name", ["frame_rate", "encoding_seconds"])
+def test_numbers_that_are_none(name: str, number: str) -> None:
     with pytest.raises(SegmentRefused, match=DAMAGED):
-        read(change(frame_rate=0).replace(b'"frame_rate": 0', f'"frame_rate": {rate}'.encode()), COLUMNS)
+        read(change(**{name: 0}).replace(f'"{name}": 0'.encode(), f'"{name}": {number}'.encode()), COLUMNS)
+
+
+NIGHT = {"codec": "avc", "record": "0164", "width": 320, "height": 240, "frame_rate": 12.5}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        [{**NIGHT, "picture": 0}],  # what holds from the start is no change
+        [{**NIGHT, "picture": 2}],  # no key frame
+        [{**NIGHT, "picture": 4}],  # no picture
+        [{**NIGHT, "picture": -1}],
+        [{**NIGHT, "picture": 1.0}],
+        [{**NIGHT, "picture": True}],
+        [{**NIGHT, "picture": 1}, {**NIGHT, "picture": 1}],
+        [{**NIGHT, "picture": 3}, {**NIGHT, "picture": 1}],
+        [{**NIGHT, "picture": 1, "codec": "vp9"}],
+        [{**NIGHT, "picture": 1, "record": "0264"}],
+        [{**NIGHT, "picture": 1, "width": 16_385}],
+        [{**NIGHT, "picture": 1, "frame_rate": -1}],
+        [{**NIGHT, "picture": 1}] * 1001,
+        {"picture": 1},
+        "changes",
+    ],
+)
+def test_a_change_stands_at_a_later_key_frame(changes: object) -> None:
+    header, columns = told(encode(replace(FOUND, video=KEYS)))
+    with pytest.raises(SegmentRefused, match=DAMAGED):
+        read(json.dumps(json.loads(header) | {"changes": changes}).encode(), columns)
+
+
+def test_why_pictures_must_be_encoded_is_told_in_words() -> None:
+    assert str(decode_encoding_needed(told(encode_encoding_needed("a\x1bb"))[0])) == "a?b"
+    with pytest.raises(SegmentRefused, match=DAMAGED):
+        decode_encoding_needed(b'{"needs_encoding": 5}')
 
 
 def test_an_audio_record_of_another_kind_is_refused() -> None:
@@ -170,7 +260,7 @@ def test_frames_must_stand_in_what_there_is() -> None:
 
 @pytest.mark.parametrize("header", [b"", b"[]", b"5", b"{", b"\xff", b"[" * 100_000])
 def test_headers_that_are_no_object(header: bytes) -> None:
-    for function in (decode_failure, decode_ready, lambda value: read(value, COLUMNS)):
+    for function in (decode_failure, decode_ready, decode_encoding_needed, lambda value: read(value, COLUMNS)):
         with pytest.raises(SegmentRefused, match=DAMAGED):
             function(header)
 

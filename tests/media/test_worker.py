@@ -14,14 +14,17 @@ import pytest
 from tests.support.files import Clip, make
 
 from ftp_stream.core.inspection import PREFIX_BYTES, decode, decode_failure, decode_ready, lengths
+from ftp_stream.core.request import PrepareRequest, encode_request
 from ftp_stream.errors import SegmentRefused, StorageError
 from ftp_stream.media import worker
+from ftp_stream.model import Form
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 MEMORY = 512 * 1024**2
+REQUEST = PrepareRequest(Form())
 
 
 # --- a real child -----------------------------------------------------------------------------------------------------
@@ -60,7 +63,7 @@ def exactly(parent: socket.socket, count: int) -> bytes:
 
 def ask(parent: socket.socket, path: Path, sidecar: Path) -> tuple[bytes, bytes]:
     file, aside = os.open(path, os.O_RDONLY), os.open(sidecar, os.O_WRONLY | os.O_CREAT)
-    socket.send_fds(parent, [b"?"], [file, aside])
+    socket.send_fds(parent, [encode_request(REQUEST)], [file, aside])
     os.close(file)
     os.close(aside)
     return receive(parent)
@@ -143,7 +146,7 @@ def test_whatever_goes_wrong_is_that_files_report(
         raise error
 
     file, aside = os.open(os.devnull, os.O_RDONLY), os.open(tmp_path / "aside", os.O_WRONLY | os.O_CREAT)
-    report = b"".join(worker._answer(prepare, file, aside, memory=MEMORY))
+    report = b"".join(worker._answer(prepare, REQUEST, file, aside, memory=MEMORY))
     failure = decode_failure(report[PREFIX_BYTES:])
     assert isinstance(failure, StorageError if storage else SegmentRefused)
     assert reason in str(failure)
@@ -154,9 +157,9 @@ def test_whatever_goes_wrong_is_that_files_report(
 
 
 def test_a_disk_that_fills_up_with_the_last_bytes_is_a_failed_disk() -> None:
-    def prepare(_: int, aside: object) -> None:
+    def prepare(_: int, aside: object, __: object) -> None:
         aside.write(b"frames")  # type: ignore[attr-defined]
 
     file, full = os.open(os.devnull, os.O_RDONLY), os.open("/dev/full", os.O_WRONLY)
-    report = b"".join(worker._answer(prepare, file, full, memory=MEMORY))
+    report = b"".join(worker._answer(prepare, REQUEST, file, full, memory=MEMORY))
     assert isinstance(decode_failure(report[PREFIX_BYTES:]), StorageError)
