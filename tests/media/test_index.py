@@ -16,8 +16,9 @@ from tests.support.prepared import prepare_file
 
 from ftp_stream.media import index
 from ftp_stream.media.places import Places
+from ftp_stream.media.soundtrack import AudioTrack
 from ftp_stream.media.structure import check
-from ftp_stream.media.tracks import AudioTrack, VideoTrack
+from ftp_stream.media.tracks import VideoTrack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from ftp_stream.model import AudioConfig
 
-__all__ = ["MAX_FRAME_BYTES", "MAX_ROWS", "MAX_SPAN_US", "Columns", "build", "still_table"]
+__all__ = ["MAX_FRAME_BYTES", "MAX_ROWS", "MAX_SPAN_US", "Columns", "build", "shown_span", "still_table"]
 
 MAX_ROWS = 2_000_000  # 25 bytes each; seven hours of 30 pictures and 47 audio frames a second
 MAX_FRAME_BYTES = 16 * 1024 * 1024 - 1  # what the 24-bit length of an RTMP message or FLV tag can say
@@ -109,6 +109,17 @@ def build(
     return _lay_out(video, audio if len(audio) else None, round(config.frame_us))
 
 
+def shown_span(video: Columns) -> tuple[int, int]:
+    """Return when the pictures that a decoder can show begin and end, in microseconds on their own clock.
+
+    Args:
+        video: At least one picture.
+    """
+    first = max(0, video.flags.translate(_IS_KEY).find(1))
+    shown = list(map(add, islice(video.dts_us, first, None), islice(video.cts_us, first, None)))
+    return min(shown), max(shown) + _last_duration(video.since(first))
+
+
 def still_table(position: int, size: int, duration_us: int) -> FrameTable:
     """Return the table of a key frame by itself.
 
@@ -184,8 +195,7 @@ def _check_offsets(video: Columns) -> None:
 
 def _lay_out(video: Columns, audio: Columns | None, audio_frame_us: int) -> FrameTable:
     """Return the table of checked tracks, of which the video begins with a key frame."""
-    shown = list(map(add, video.dts_us, video.cts_us))
-    zero, end = min(shown), max(shown) + _last_duration(video)
+    zero, end = shown_span(video)
     audio_end = 0
     if audio is not None:
         zero = min(zero, audio.dts_us[0])

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from ftp_stream.core.frames import MAX_ROWS
 from ftp_stream.media import nal
+from ftp_stream.media.soundtrack import HIDDEN
 from ftp_stream.model import Row, Source, VideoCodec
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     from av.packet import Packet
     from av.stream import Stream
 
-    from ftp_stream.media.tracks import AudioTrack, Frames, VideoTrack
+    from ftp_stream.media.soundtrack import AudioTrack
+    from ftp_stream.media.tracks import Frames, VideoTrack
 
 __all__ = ["PROOF", "take_all", "tells_all"]
 
@@ -32,6 +34,7 @@ _MAX_INDEX: Final = 64 * 1024 * 1024  # bytes of a moov box; MAX_ROWS frames nee
 _MORE: Final = (b"ctts", b"sinf", b"cmov")
 _KEY, _DISCARD = 1, 2  # AVINDEX_KEYFRAME, AVINDEX_DISCARD_FRAME
 _ROW_FLAGS: Final = bytes(int(Source.FILE) | (int(Row.KEY) if flag & _KEY else 0) for flag in range(256))
+_SOUND_FLAGS: Final = bytes(int(Source.FILE) | (HIDDEN if flag & _DISCARD else 0) for flag in range(256))
 
 
 def tells_all(fileno: int, place: tuple[int, int]) -> bool:
@@ -59,8 +62,8 @@ def take_all(fileno: int, video: VideoTrack, audio: AudioTrack | None, first: Se
     flags = _fill(video.frames, pictures, video.stream)
     video.frames.flags = bytearray(flags.translate(_ROW_FLAGS))
     if audio:
-        heard = [entry for entry in sounds if not entry[3] & _DISCARD]
-        audio.frames.flags = bytearray(len(_fill(audio.frames, heard, audio.stream)))
+        heard = sounds if audio.decoded else [entry for entry in sounds if not entry[3] & _DISCARD]
+        audio.frames.flags = bytearray(_fill(audio.frames, heard, audio.stream).translate(_SOUND_FLAGS))
     return True
 
 

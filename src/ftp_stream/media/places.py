@@ -37,18 +37,30 @@ class Places:
     def keep(self, packet: Packet[Any]) -> Place:
         """Return where the bytes of a packet stand, after writing them where they stand nowhere."""
         payload = bytes(packet)
+        return self._find(packet, payload) or self.store(payload)
+
+    def find(self, packet: Packet[Any]) -> Place | None:
+        """Return where the bytes of a packet stand in the camera's file, ``None`` where they stand nowhere."""
+        return self._find(packet, bytes(packet))
+
+    def _find(self, packet: Packet[Any], payload: bytes) -> Place | None:
         position = packet.pos
-        if position is not None:
-            size = len(payload)
-            stream = packet.stream_index
-            at = self._behind if position == self._block else position + self._leads.get(stream, 0)
-            if os.pread(self._fileno, size, at) != payload:
-                at = self._search(payload, position)
-                self._leads[stream] = max(0, at - position)
-            if at >= 0:
-                self._block, self._behind = position, at + size
-                return _FILE, at, size
-        return self.store(payload)
+        if position is None:
+            return None
+        size = len(payload)
+        stream = packet.stream_index
+        at = self._behind if position == self._block else position + self._leads.get(stream, 0)
+        if os.pread(self._fileno, size, at) != payload:
+            at = self._search(payload, position)
+            self._leads[stream] = max(0, at - position)
+        if at < 0:
+            return None
+        self._block, self._behind = position, at + size
+        return _FILE, at, size
+
+    def read(self, at: int, size: int) -> bytes:
+        """Return bytes of the camera's file."""
+        return os.pread(self._fileno, size, at)
 
     def store(self, payload: bytes) -> Place:
         """Write a frame to the sidecar and return where it stands.

@@ -22,10 +22,10 @@ import av.error
 from ftp_stream.core.frames import Columns
 from ftp_stream.core.inspection import MAX_SIDE, Inspection
 from ftp_stream.errors import SegmentRefused
-from ftp_stream.media import index, times
+from ftp_stream.media import index, sound, times
 from ftp_stream.media.places import Places
 from ftp_stream.media.structure import Kind, check
-from ftp_stream.media.tracks import CODECS, AudioTrack, VideoTrack
+from ftp_stream.media.tracks import CODECS, VideoTrack
 from ftp_stream.model import Row
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from av.stream import Stream
 
     from ftp_stream.core.request import PrepareRequest
+    from ftp_stream.media.soundtrack import AudioTrack
 
 __all__ = ["prepare"]
 
@@ -50,7 +51,7 @@ _SAME_RATE: Final = 0.02  # part by which a declared frame rate may differ from 
 _ABSURD_LENGTH: Final = 2.0, 10.0  # a header that tells more than twice the true length and 10 s is worth a word
 
 
-def prepare(fileno: int, sidecar: BinaryIO, request: PrepareRequest) -> Inspection:  # noqa: ARG001 - forms are to come
+def prepare(fileno: int, sidecar: BinaryIO, request: PrepareRequest) -> Inspection:
     """Walk an open file.
 
     Args:
@@ -59,7 +60,7 @@ def prepare(fileno: int, sidecar: BinaryIO, request: PrepareRequest) -> Inspecti
         request: What is to be made of it.
 
     Raises:
-        EncodingNeeded: Its pictures must be encoded, and the request does not allow that.
+        EncodingNeeded: Its pictures must be encoded, or much sound, and the request does not allow that.
         SegmentRefused: It cannot be played, with the reason in words.
         OSError: The sidecar cannot be written, or the file not read.
     """
@@ -70,13 +71,15 @@ def prepare(fileno: int, sidecar: BinaryIO, request: PrepareRequest) -> Inspecti
     places = Places(fileno, sidecar)
     with _open(fileno, structure.kind) as container:
         video = VideoTrack(_pick_video(container), places)
-        audio = _pick_audio(container, places, notes)
+        work = sound.Work(request, places, lambda: _open(fileno, structure.kind), notes)
+        audio = sound.pick(container, work)
         proof = index.PROOF if index.tells_all(fileno, structure.index) else 0
         notes.append(_walk(container, fileno, proof, video, audio))
         if not video.frames.flags:
             raise SegmentRefused("its video has no frames")
         dts, shown = _video_times(fileno, structure.kind, container.format.name, video, notes)
-        audio_columns = _audio_columns(audio, dts[0], dts[-1], notes) if audio else None
+        pictures = _video_columns(video, dts, shown)
+        heard = sound.lay(audio, pictures, work) if audio else None
         _note_oddities(container, video, dts, notes)
         context = video.stream.codec_context
         return Inspection(
@@ -87,11 +90,12 @@ def prepare(fileno: int, sidecar: BinaryIO, request: PrepareRequest) -> Inspecti
             width=_side(context.width),
             height=_side(context.height),
             frame_rate=_frame_rate(video.stream.average_rate, dts),
-            audio_record=audio.config.record if audio and audio.config and audio_columns else b"",
-            video=_video_columns(video, dts, shown),
-            audio=audio_columns,
+            audio_record=heard.record if heard else b"",
+            video=pictures,
+            audio=heard.columns if heard else None,
             sidecar_size=places.sidecar_size,
             notes=tuple(filter(None, notes)),
+            encoded_audio=heard is not None and heard.encoded,
             aspect=_aspect(context.sample_aspect_ratio),
         )
 
@@ -135,15 +139,6 @@ def _pick_video(container: InputContainer) -> av.VideoStream:
         if isinstance(stream, av.VideoStream) and _codec(stream) in CODECS:
             return stream
     raise SegmentRefused(f"its video is {_codec(best)}; only H.264 (AVC) and H.265 (HEVC) can be sent")
-
-
-def _pick_audio(container: InputContainer, places: Places, notes: list[str]) -> AudioTrack | None:
-    for stream in container.streams.audio:
-        if _codec(stream) == "aac":
-            return AudioTrack(stream, places)
-    if container.streams.audio:
-        notes.append(f"its audio is {_codec(container.streams.audio[0])}, not AAC: silence is sent instead")
-    return None
 
 
 # --- the walk ---------------------------------------------------------------------------------------------------------
@@ -226,28 +221,6 @@ def _video_columns(video: VideoTrack, dts: list[int], shown: list[int]) -> Colum
         position=array("q", video.frames.position),
         size=array("q", video.frames.size),
         last_us=times.micro([last or 0], video.base)[0],
-    )
-
-
-def _audio_columns(audio: AudioTrack, start_us: int, end_us: int, notes: list[str]) -> Columns | None:
-    """Return the audio's columns on the video's clock, or ``None`` where none of it can be sent."""
-    if audio.problem:
-        notes.append(f"{audio.problem}: silence is sent instead")
-    if not audio.frames.flags or not audio.config:
-        return None
-    plain = max(1, round(Fraction(round(audio.config.frame_us), 1_000_000) / audio.base))
-    heard = times.micro(times.fill(audio.frames.pts, audio.frames.duration, plain), audio.base)
-    heard, _, words = times.steady(heard, heard)
-    notes += [f"audio: {each}" for each in words]
-    shift = times.apart(heard, start_us, end_us)
-    if shift:
-        notes.append(f"its audio lies {-shift / 1e6:.1f} s from its video: both begin together")
-    return Columns(
-        flags=bytes(audio.frames.flags),
-        dts_us=array("q", (time + shift for time in heard) if shift else heard),
-        cts_us=array("q"),
-        position=array("q", audio.frames.position),
-        size=array("q", audio.frames.size),
     )
 
 

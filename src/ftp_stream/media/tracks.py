@@ -1,14 +1,10 @@
-"""What is kept of the packets of one track while a file is walked. Hot: every packet passes here."""
+"""What is kept of the packets of the pictures while a file is walked. Hot: every packet passes here."""
 
 from __future__ import annotations
 
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
-import av.error
-from av.bitstream import BitStreamFilterContext
-
-from ftp_stream.core.aac import parse_config
 from ftp_stream.core.frames import MAX_ROWS
 from ftp_stream.errors import SegmentRefused
 from ftp_stream.media import nal
@@ -17,14 +13,12 @@ from ftp_stream.model import Row, VideoCodec
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from av.audio.stream import AudioStream
     from av.packet import Packet
     from av.video.stream import VideoStream
 
     from ftp_stream.media.places import Place, Places
-    from ftp_stream.model import AudioConfig
 
-__all__ = ["CODECS", "AudioTrack", "Frames", "VideoTrack"]
+__all__ = ["CODECS", "Frames", "VideoTrack"]
 
 CODECS: Final = {"h264": VideoCodec.AVC, "hevc": VideoCodec.HEVC}  # by FFmpeg's names
 _KEY: Final = int(Row.KEY)
@@ -163,73 +157,3 @@ class VideoTrack:
 
     def _place_with_sets(self, packet: Packet[VideoStream]) -> Place:
         return self._places.store(self._inserted + bytes(packet))
-
-
-class AudioTrack:
-    """The AAC frames."""
-
-    def __init__(self, stream: AudioStream, places: Places) -> None:
-        """Take the frames of ``stream``, which is AAC."""
-        self.stream = stream
-        self.base = stream.time_base or _PLAIN_BASE
-        self.frames = Frames()
-        self.config: AudioConfig | None = None
-        self.problem = ""  # why it cannot be sent
-        self._places = places
-        self._begun = False
-        self._skip = 0  # frames at the start that are only there to fill the decoder
-        self._adts: BitStreamFilterContext | None = None
-
-    def take(self, packet: Packet[AudioStream]) -> None:
-        """Keep a packet, unless nobody is to hear it or its track cannot be sent.
-
-        Raises:
-            SegmentRefused: There are too many.
-        """
-        if not self._begun:
-            self.begin(packet)
-        if self.problem or packet.is_discard or (packet.is_corrupt and not self._adts):
-            return
-        if self._skip:
-            self._skip -= 1
-        elif self._adts:
-            self._take_stripped(self._adts, packet)
-        else:
-            self.frames.add(packet, self._places.keep(packet))
-
-    @property
-    def by_reference(self) -> bool:
-        """Whether all frames may stand in the file as they go on the wire; known once it has begun."""
-        return self.config is not None and self._adts is None and not self._skip
-
-    def begin(self, packet: Packet[AudioStream]) -> None:
-        """Look at the first packet for what holds for all."""
-        self._begun = True
-        if packet.has_sidedata("encryption_info"):
-            self.problem = "its audio is encrypted"
-            return
-        if bytes(packet)[:1] == b"\xff":  # no raw_data_block begins with ID_END: this is the syncword of ADTS
-            self._adts = BitStreamFilterContext("aac_adtstoasc", self.stream)
-            return
-        self._configure(self.stream.codec_context.extradata or b"")
-        if self.config and packet.has_sidedata("skip_samples") and not packet.is_discard:
-            samples = int.from_bytes(bytes(packet.get_sidedata("skip_samples"))[:4], "little")
-            self._skip = samples // self.config.frame_samples
-
-    def _configure(self, record: bytes) -> None:
-        try:
-            self.config = parse_config(record)
-        except SegmentRefused as refused:
-            self.problem = refused.reason
-
-    def _take_stripped(self, adts: BitStreamFilterContext, packet: Packet[AudioStream]) -> None:
-        """Keep a frame without its ADTS header, which tells the configuration (ISO/IEC 13818-7, 6.2)."""
-        try:
-            stripped = adts.filter(packet)
-        except av.error.FFmpegError:
-            return  # not a frame: FFmpeg's parser hands on what stood between two of them
-        for frame in stripped:
-            if not self.config:
-                self._configure(bytes(frame.get_sidedata("new_extradata")))
-            if self.config:
-                self.frames.add(frame, self._places.store(bytes(frame)))
