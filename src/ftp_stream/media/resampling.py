@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 import av
 import av.error
-from av.audio.resampler import AudioResampler
+from av.filter import Graph
 
 from ftp_stream.core.aac import decoder_delay
 from ftp_stream.media.aacwriter import FORMAT, LAYOUTS
@@ -147,19 +148,42 @@ class _Resampler:
     """Brings the frames of one run to the rate and channels of a configuration."""
 
     def __init__(self, config: AudioConfig, pace: float, at_us: float) -> None:
+        self._config = config
         self._pace = pace
-        self._channels = config.channels
         self._position = round(at_us * config.sample_rate / 1e6) - decoder_delay(config.record)
         # Only the quotient of the rates counts. A clock that runs wrong has a rate that whole hertz do not tell
         self._fine = 1 if pace == 1 else _FINE
-        self._resampler = AudioResampler(FORMAT, LAYOUTS[config.channels], config.sample_rate * self._fine)
+        self._graph: Graph | None = None
 
     def take(self, frame: AudioFrame | None) -> Iterator[tuple[int, list[memoryview]]]:
         """Yield what a frame gives, or at the end what is left."""
         if frame:
             frame.sample_rate = round(frame.sample_rate * self._fine / self._pace)
             frame.pts, frame.time_base = None, Fraction(1, frame.sample_rate)
-        for out in self._resampler.resample(frame):
-            size = out.samples * 4
-            yield self._position, [memoryview(plane)[:size] for plane in out.planes[: self._channels]]
-            self._position += out.samples
+            self._graph = self._graph or self._built(frame)
+        if self._graph:
+            self._graph.push(frame)
+            yield from self._pull(self._graph)
+
+    def _built(self, frame: AudioFrame) -> Graph:
+        """Return FFmpeg's resampler for frames like this one. PyAV's own starts threads, in vain in a child."""
+        rate, layout, samples = kind(frame)
+        graph = Graph()
+        graph.threads = 1
+        source = graph.add_abuffer(sample_rate=rate, format=samples, layout=layout, time_base=frame.time_base)
+        wanted = graph.add(
+            "aformat",
+            sample_rates=str(self._config.sample_rate * self._fine),
+            sample_fmts=FORMAT,
+            channel_layouts=LAYOUTS[self._config.channels],
+        )
+        graph.link_nodes(source, wanted, graph.add("abuffersink")).configure()
+        return graph
+
+    def _pull(self, graph: Graph) -> Iterator[tuple[int, list[memoryview]]]:
+        with contextlib.suppress(av.error.BlockingIOError, av.error.EOFError):  # it wants more, or it has ended
+            while True:
+                out = cast("AudioFrame", graph.pull())
+                size = out.samples * 4
+                yield self._position, [memoryview(plane)[:size] for plane in out.planes[: self._config.channels]]
+                self._position += out.samples
