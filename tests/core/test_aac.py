@@ -12,7 +12,15 @@ from av.audio.frame import AudioFrame
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftp_stream.core.aac import DEFAULT_AUDIO, SILENT_FRAMES, parse_config, silent_frame
+from ftp_stream.core.aac import (
+    DEFAULT_AUDIO,
+    SILENT_FRAMES,
+    decoder_delay,
+    parse_config,
+    same_frames,
+    silent_frame,
+    takes_plain_frames,
+)
 from ftp_stream.errors import SegmentRefused
 
 RATES = [96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350]
@@ -189,6 +197,79 @@ def test_sbr_whose_rate_is_written_out() -> None:
     assert (parsed.sample_rate, parsed.channels, parsed.frame_samples) == (22050, 2, 960)
 
 
+SBR = bits((5, 5), (7, 4), (2, 4), (4, 4), (2, 5), (0, 3))  # 22.05 kHz stereo, doubled
+PS = bits((29, 5), (7, 4), (2, 4), (4, 4), (2, 5), (0, 3))
+PLAIN = bits((2, 5), (7, 4), (2, 4), (0, 3))
+TOLD_BEHIND = PLAIN + bits((0x2B7, 11), (5, 5), (1, 1), (4, 4))
+DENIED_BEHIND = PLAIN + bits((0x2B7, 11), (5, 5), (0, 1))  # as FFmpeg's encoder writes it
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (PLAIN, PLAIN, True),
+        (PLAIN, DENIED_BEHIND, True),
+        (PLAIN, bits((2, 5), (15, 4), (22_050, 24), (2, 4), (0, 3)), True),
+        (PLAIN, TOLD_BEHIND, False),
+        (SBR, TOLD_BEHIND, True),
+        (SBR, PS, False),
+        (SBR, PLAIN, False),
+        (PLAIN, config(7, 1), False),
+        (PLAIN, config(8, 2), False),
+        (PLAIN, config(7, 2, kind=1), False),
+        (PLAIN, config(7, 2, short=1), False),
+    ],
+)
+def test_frames_may_go_under_another_record_that_means_the_same(one: bytes, other: bytes, same: bool) -> None:  # noqa: FBT001 - expected
+    assert same_frames(one, other) is same
+    assert same_frames(other, one) is same
+
+
+@pytest.mark.parametrize(
+    ("record", "takes"),
+    [
+        (PLAIN, True),
+        (SBR, True),
+        (PS, True),
+        (TOLD_BEHIND, True),
+        (config(4, 2, kind=1), True),
+        (config(4, 2, kind=4), True),
+        (config(4, 2, kind=3), False),
+        (config(4, 2, short=1), False),
+    ],
+)
+def test_what_takes_plain_frames(record: bytes, takes: bool) -> None:  # noqa: FBT001 - expected
+    assert takes_plain_frames(record) is takes
+
+
+@pytest.mark.parametrize(
+    ("record", "delay"), [(PLAIN, 0), (DENIED_BEHIND, 0), (SBR, 481), (PS, 481), (TOLD_BEHIND, 481)]
+)
+def test_decoders_are_late_where_sbr_is_told(record: bytes, delay: int) -> None:
+    """FFmpeg's as well: a click in a frame of the core comes out that much later."""
+    assert decoder_delay(record) == delay
+    assert click(record) - click(PLAIN) == pytest.approx(delay, abs=2)
+
+
+def click(record: bytes) -> float:
+    """When the middle of a click's energy is heard, in samples of the core."""
+    encoder = av.AudioCodecContext.create("aac", "w")
+    encoder.sample_rate, encoder.layout, encoder.format, encoder.bit_rate = 22_050, "stereo", "fltp", 128_000
+    context = decoder(record)
+    samples: list[float] = []
+    for index in range(6):
+        frame = AudioFrame("fltp", "stereo", 1024)
+        frame.sample_rate, frame.pts = 22_050, index * 1024
+        wave = array("f", (0.8 * math.sin(at - 500) if index == 2 and 500 < at < 530 else 0.0 for at in range(1024)))
+        for plane in frame.planes:
+            plane.update(wave.tobytes())
+        for packet in encoder.encode(frame):
+            samples += decode(context, bytes(packet))[0]
+    energy = [sample * sample for sample in samples]
+    middle = sum(at * each for at, each in enumerate(energy)) / sum(energy)
+    return middle * 22_050 / (context.sample_rate or 1)
+
+
 @pytest.mark.parametrize(
     ("record", "reason"),
     [
@@ -216,3 +297,6 @@ def test_any_bytes_are_read_or_refused(record: bytes) -> None:
         return
     assert 7350 <= parsed.sample_rate <= 96000
     assert silent_frame(parsed.channels)
+    assert same_frames(record, record)
+    assert takes_plain_frames(record) in {True, False}
+    assert decoder_delay(record) in {0, 481}

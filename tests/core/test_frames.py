@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftp_stream.core.frames import MAX_CTS_US, MAX_FRAME_BYTES, MAX_ROWS, MAX_SPAN_US, Columns, build
+from ftp_stream.core.frames import MAX_CTS_US, MAX_FRAME_BYTES, MAX_ROWS, MAX_SPAN_US, Columns, build, shown_span
 from ftp_stream.errors import SegmentRefused
 from ftp_stream.model import AudioConfig, FrameTable, Row, Source
 
@@ -330,3 +330,21 @@ def test_a_row_costs_25_bytes() -> None:
     frames = table(track(list(range(count)), size=1))
     columns = (frames.flags, frames.dts_us, frames.cts_us, frames.position, frames.size)
     assert sum(map(sys.getsizeof, columns)) / count < 26.5  # array over-allocates by a sixteenth
+
+
+# --- when pictures are shown ------------------------------------------------------------------------------------------
+
+
+def test_pictures_are_shown_from_the_first_that_can_be_to_the_end_of_the_last() -> None:
+    assert shown_span(track([0, 40_000, 80_000], last_us=40_000)) == (0, 120_000)
+    assert shown_span(track([0, 40_000, 80_000], keys=(1,), last_us=20_000)) == (40_000, 100_000)
+    assert shown_span(track([0, 40_000, 80_000], cts=[80_000, 120_000, 0])) == (80_000, 200_000)
+    assert shown_span(track([5])) == (5, 40_005)
+
+
+@given(st.lists(st.integers(1, 10**6), min_size=1, max_size=20), st.integers(0, 19), st.integers(0, 10**6))
+def test_a_table_without_sound_lasts_as_long_as_its_pictures(steps: list[int], key: int, last_us: int) -> None:
+    times = [sum(steps[:index]) for index in range(len(steps))]
+    video = track(times, keys=(key % len(times),), last_us=last_us)
+    start, end = shown_span(video)
+    assert table(video).duration_us == end - start

@@ -14,19 +14,25 @@ import pytest
 from tests.support.files import FRAGMENTED, Clip, demux, make
 from tests.support.prepared import prepare_file
 
+from ftp_stream.core.aac import DEFAULT_AUDIO
 from ftp_stream.media import index
 from ftp_stream.media.places import Places
 from ftp_stream.media.soundtrack import AudioTrack
 from ftp_stream.media.structure import check
 from ftp_stream.media.tracks import VideoTrack
+from ftp_stream.model import Form
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+AS_IT_IS = Form()
+
 
 @contextmanager
-def opened(path: Path, count: int = index.PROOF) -> Iterator[tuple[int, VideoTrack, AudioTrack, list[av.Packet]]]:
+def opened(
+    path: Path, count: int = index.PROOF, form: Form = AS_IT_IS
+) -> Iterator[tuple[int, VideoTrack, AudioTrack, list[av.Packet]]]:
     """Descriptor, tracks and first packets of a file."""
     fileno = os.open(path, os.O_RDONLY)
     try:
@@ -34,7 +40,7 @@ def opened(path: Path, count: int = index.PROOF) -> Iterator[tuple[int, VideoTra
             places = Places(fileno, io.BytesIO())
             video, audio = (
                 VideoTrack(container.streams.video[0], places),
-                AudioTrack(container.streams.audio[0], places),
+                AudioTrack(container.streams.audio[0], places, form),
             )
             yield fileno, video, audio, list(islice(container.demux(video.stream, audio.stream), count))
     finally:
@@ -52,6 +58,21 @@ def test_an_index_that_its_first_packets_prove_is_taken(movie: Path) -> None:
         assert index.take_all(fileno, video, audio, first)
         assert len(video.frames.flags) == len(demux(movie)) == 50
         assert len(audio.frames.flags) == sum(not packet.discard for packet in demux(movie, "audio"))
+
+
+@pytest.mark.parametrize("codec", ["aac", "pcm_s16le"])
+def test_sound_that_is_to_be_decoded_is_taken_from_it_too(tmp_path: Path, codec: str) -> None:
+    """What an edit list hides as well: a decoder needs it, and nobody is to hear it."""
+    path = make(tmp_path / "x.mov", Clip(seconds=2, audio=codec))
+    with opened(path, form=Form(audio=DEFAULT_AUDIO)) as (fileno, video, audio, first):
+        assert index.tells_all(fileno, check(fileno).index)
+        assert index.take_all(fileno, video, audio, first)
+        assert audio.decoded
+        packets = demux(path, "audio")
+        numbers = range(len(audio.frames.flags))
+        assert [audio.payload(number) for number in numbers] == [packet.payload for packet in packets]
+        assert [audio.is_hidden(number) for number in numbers] == [packet.discard for packet in packets]
+        assert audio.frames.pts == [packet.pts for packet in packets]
 
 
 def test_packets_that_differ_from_it_disprove_it(movie: Path) -> None:

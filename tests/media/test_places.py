@@ -93,3 +93,15 @@ def test_as_far_as_a_header_may_reach(keep: Keep) -> None:
 
 def test_a_frame_that_the_file_holds_only_in_part(keep: Keep) -> None:
     assert keep(b"FRA", b"FRAME", 0) == (SIDECAR, 0, 5)
+
+
+def test_what_is_only_looked_for_is_written_nowhere(tmp_path: Path) -> None:
+    path, aside = tmp_path / "x", io.BytesIO()
+    path.write_bytes(b"[head]FRAME")
+    with path.open("rb") as file:
+        places = Places(file.fileno(), aside)
+        assert places.find(Packet(b"FRAME", 0)) == (FILE, 6, 5)
+        assert places.read(6, 5) == b"FRAME"
+        assert places.find(Packet(b"other", 0)) is None
+        assert places.find(Packet(b"FRAME", None)) is None
+    assert places.sidecar_size == len(aside.getvalue()) == 0

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.support.files import Clip, make
 
+from ftp_stream.core.aac import DEFAULT_AUDIO
 from ftp_stream.core.inspection import PREFIX_BYTES, decode, decode_failure, decode_ready, lengths
 from ftp_stream.core.request import PrepareRequest, encode_request
 from ftp_stream.errors import SegmentRefused, StorageError
@@ -61,9 +62,9 @@ def exactly(parent: socket.socket, count: int) -> bytes:
     return got
 
 
-def ask(parent: socket.socket, path: Path, sidecar: Path) -> tuple[bytes, bytes]:
+def ask(parent: socket.socket, path: Path, sidecar: Path, request: PrepareRequest = REQUEST) -> tuple[bytes, bytes]:
     file, aside = os.open(path, os.O_RDONLY), os.open(sidecar, os.O_WRONLY | os.O_CREAT)
-    socket.send_fds(parent, [encode_request(REQUEST)], [file, aside])
+    socket.send_fds(parent, [encode_request(request)], [file, aside])
     os.close(file)
     os.close(aside)
     return receive(parent)
@@ -91,6 +92,22 @@ def test_a_child_serves_one_file_after_another_until_its_parent_leaves(tmp_path:
         assert process.wait(30) == 0
         assert process.stdout
         assert process.stdout.read() == b""
+
+
+def test_sound_is_encoded_by_a_child_that_has_given_up_its_rights(tmp_path: Path) -> None:
+    """With as little memory as a child has, and twice: the file is opened afresh each time."""
+    movie = make(tmp_path / "x.mov", Clip(audio="pcm_alaw", sample_rate=8000))
+    request = PrepareRequest(Form(audio=DEFAULT_AUDIO))
+    with child("-m", "ftp_stream.media.worker", str(MEMORY)) as (parent, _):
+        decode_ready(receive(parent)[0])
+        for number in range(2):
+            sidecar = tmp_path / f"{number}.aside"
+            header, columns = ask(parent, movie, sidecar, request)
+            assert decode_failure(header) is None
+            size = sidecar.stat().st_size
+            got = decode(header, columns, file_size=movie.stat().st_size, sidecar_limit=size)
+            assert (got.encoded_audio, got.audio, got.notes) == (True, DEFAULT_AUDIO, ())
+            assert got.sidecar_size == size > 0
 
 
 def test_a_service_that_is_told_to_end_costs_no_file_an_attempt(tmp_path: Path) -> None:
