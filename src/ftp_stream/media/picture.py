@@ -1,84 +1,24 @@
 """A test picture in planar YUV 4:2:0, drawn with byte slices alone: a landscape at dusk, a clock, a train that passes.
 
-Machines that run this often have no font file and no drawing library, so the letters are a bitmap of 5 by 7 cells,
-enlarged with rounded edges. What does not change is drawn once, what changes by the second once a second; a frame
-then costs a copy and some hundred row slices.
+What does not change is drawn once, what changes by the second once a second; a frame then costs a copy and some hundred
+row slices.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
+from typing import TYPE_CHECKING
 
-__all__ = ["SMALLEST", "Canvas", "Caption", "Picture"]
+from ftp_stream.media.canvas import Canvas, rgb
+from ftp_stream.media.letters import ADVANCE, text_width
+
+if TYPE_CHECKING:
+    from ftp_stream.media.canvas import Colour
+
+__all__ = ["SMALLEST", "Caption", "Picture"]
 
 SMALLEST = (160, 90)  # width and height in pixels below which the drawing does not fit
-
-Colour = tuple[int, int, int]  # Y, Cb, Cr in the limited range of ITU-R BT.601
-
-_CELLS_WIDE, _CELLS_HIGH, _ADVANCE = 5, 7, 6
-_INK = 0.4  # the blurred ink that is the edge of a stroke: even strokes, straight and slanting
-_WHITE_LEVEL = 235  # luma of white in the limited range
-# The columns of each letter from left to right, the lowest bit on top.
-_FONT = {
-    " ": "0000000000",
-    "0": "3E4141413E",
-    "1": "00427F4000",
-    "2": "6251494946",
-    "3": "2241494936",
-    "4": "1814127F10",
-    "5": "2745454539",
-    "6": "3E49494932",
-    "7": "0171090503",
-    "8": "3649494936",
-    "9": "264949493E",
-    "A": "7E1111117E",
-    "B": "7F49494936",
-    "C": "3E41414122",
-    "D": "7F4141413E",
-    "E": "7F49494941",
-    "F": "7F09090901",
-    "G": "3E4149497A",
-    "H": "7F0808087F",
-    "I": "00417F4100",
-    "J": "2040413F01",
-    "K": "7F08142241",
-    "L": "7F40404040",
-    "M": "7F020C027F",
-    "N": "7F0408107F",
-    "O": "3E4141413E",
-    "P": "7F09090906",
-    "Q": "3E4151215E",
-    "R": "7F09192946",
-    "S": "2649494932",
-    "T": "01017F0101",
-    "U": "3F4040403F",
-    "V": "1F2040201F",
-    "W": "3F4038403F",
-    "X": "6314081463",
-    "Y": "0708700807",
-    "Z": "6151494543",
-    ":": "0036360000",
-    ".": "0060600000",
-    ",": "0050300000",
-    "-": "0808080808",
-    "_": "4040404040",
-    "/": "2010080402",
-    "+": "08083E0808",
-    "#": "147F147F14",
-    "(": "001C224100",
-    ")": "0041221C00",
-    "?": "0201510906",
-}
-
-
-def _rgb(red: int, green: int, blue: int) -> Colour:
-    """Turns 8-bit RGB into limited-range YCbCr (ITU-R BT.601)."""
-    luma = 16 + (65.738 * red + 129.057 * green + 25.064 * blue) / 256
-    cb = 128 + (-37.945 * red - 74.494 * green + 112.439 * blue) / 256
-    cr = 128 + (112.439 * red - 94.154 * green - 18.285 * blue) / 256
-    return round(luma), round(cb), round(cr)
 
 
 def _blend(first: Colour, second: Colour, share: float) -> Colour:
@@ -87,140 +27,21 @@ def _blend(first: Colour, second: Colour, share: float) -> Colour:
     return y, u, v
 
 
-_SKY = (_rgb(18, 28, 64), _rgb(74, 84, 140), _rgb(236, 150, 110))  # from the top to the horizon
+_SKY = (rgb(18, 28, 64), rgb(74, 84, 140), rgb(236, 150, 110))  # from the top to the horizon
 _DUSK = 0.6  # where between them the middle colour stands
-_SUN = _rgb(255, 214, 130)
-_HILLS = (_rgb(92, 84, 122), _rgb(62, 68, 96), _rgb(30, 50, 52))  # from far to near
-_MEADOW, _RAIL, _SLEEPER = _rgb(24, 40, 34), _rgb(150, 150, 150), _rgb(70, 58, 48)
-_WAGONS = (_rgb(196, 56, 48), _rgb(226, 226, 214), _rgb(40, 104, 160), _rgb(226, 226, 214))
-_WINDOW, _WHEEL, _CHIMNEY = _rgb(255, 226, 140), _rgb(12, 12, 14), _rgb(120, 30, 30)
+_SUN = rgb(255, 214, 130)
+_HILLS = (rgb(92, 84, 122), rgb(62, 68, 96), rgb(30, 50, 52))  # from far to near
+_MEADOW, _RAIL, _SLEEPER = rgb(24, 40, 34), rgb(150, 150, 150), rgb(70, 58, 48)
+_WAGONS = (rgb(196, 56, 48), rgb(226, 226, 214), rgb(40, 104, 160), rgb(226, 226, 214))
+_WINDOW, _WHEEL, _CHIMNEY = rgb(255, 226, 140), rgb(12, 12, 14), rgb(120, 30, 30)
 _BARS = tuple(
-    _rgb(*rgb)
-    for rgb in (
+    rgb(*parts)
+    for parts in (
         (191, 191, 191), (191, 191, 0), (0, 191, 191), (0, 191, 0),
         (191, 0, 191), (191, 0, 0), (0, 0, 191), (16, 16, 16),
     )
 )  # fmt: skip
-_MARK_ON, _MARK_OFF, _BEEP = _rgb(255, 214, 130), _rgb(70, 76, 110), _rgb(240, 60, 50)
-
-
-# --- letters ----------------------------------------------------------------------------------------------------------
-
-
-def _lit(columns: bytes, column: int, row: int) -> int:
-    inside = 0 <= column < _CELLS_WIDE and 0 <= row < _CELLS_HIGH
-    return columns[column] >> row & 1 if inside else 0
-
-
-def _spline(place: float) -> tuple[int, tuple[float, float, float]]:
-    """The first of the three cells around a place, and their weights: a quadratic B-spline."""
-    middle = math.floor(place)
-    off = place - middle - 0.5
-    return middle - 1, (0.5 * (0.5 - off) ** 2, 0.75 - off * off, 0.5 * (0.5 + off) ** 2)
-
-
-def _coverage(columns: bytes, x: float, y: float, sharpness: float) -> int:
-    """How much ink stands at a place given in cells: 0..255. Blurred and made sharp again, corners come out round."""
-    left, across = _spline(x)
-    top, down = _spline(y)
-    ink = sum(
-        _lit(columns, left + column, top + row) * horizontal * vertical
-        for row, vertical in enumerate(down)
-        for column, horizontal in enumerate(across)
-    )
-    return round(255 * min(1.0, max(0.0, (ink - _INK) * sharpness + 0.5)))
-
-
-@lru_cache(maxsize=256)
-def _glyph(letter: str, cell: int) -> tuple[bytes, ...]:
-    """The letter's rows of coverage, each cell ``cell`` pixels wide; an unknown letter is a question mark."""
-    columns = bytes.fromhex(_FONT.get(letter.upper(), _FONT["?"]))
-    sharpness = max(1.0, cell / 1.5)
-    across = [(x + 0.5) / cell for x in range(_ADVANCE * cell)]
-    down = [(y + 0.5) / cell for y in range(_CELLS_HIGH * cell)]
-    return tuple(bytes(_coverage(columns, x, y, sharpness) for x in across) for y in down)
-
-
-@lru_cache(maxsize=256)
-def _ink_over(background: int) -> bytes:
-    """A translation table from coverage to luma, for white letters on this background."""
-    return bytes(round(background + (_WHITE_LEVEL - background) * share / 255) for share in range(256))
-
-
-# --- canvas -----------------------------------------------------------------------------------------------------------
-
-
-class Canvas:
-    """Three planes of bytes, laid out like the planes of the encoder's frame (each row padded to a stride)."""
-
-    def __init__(self, width: int, height: int, strides: tuple[int, int, int]) -> None:
-        self.width = width
-        self.height = height
-        self.strides = strides
-        luma, cb, cr = strides
-        self.planes = (bytearray(luma * height), bytearray(cb * (height // 2)), bytearray(cr * (height // 2)))
-
-    def copy(self) -> Canvas:
-        """Makes an independent picture like this one."""
-        twin = Canvas.__new__(Canvas)
-        twin.width, twin.height, twin.strides = self.width, self.height, self.strides
-        luma, cb, cr = self.planes
-        twin.planes = (bytearray(luma), bytearray(cb), bytearray(cr))
-        return twin
-
-    def fill(self, x: int, y: int, width: int, height: int, colour: Colour) -> None:
-        """Fills a rectangle, in pixels; what lies outside is left out and odd edges fall on even ones in the chroma."""
-        x, right = max(0, x), min(self.width, x + width)
-        y, bottom = max(0, y), min(self.height, y + height)
-        for index, (plane, stride, value) in enumerate(zip(self.planes, self.strides, colour, strict=True)):
-            shift = 1 if index else 0
-            start, stop = x >> shift, right >> shift
-            row = bytes((value,)) * (stop - start)
-            for line in range(y >> shift, bottom >> shift):
-                plane[line * stride + start : line * stride + stop] = row
-
-    def column(self, x: int, top: int, colour: Colour) -> None:
-        """Fills two columns of pixels from ``top`` to the bottom edge; ``x`` is even."""
-        for offset in (x, x + 1):
-            rows = self.height - top
-            self.planes[0][top * self.strides[0] + offset :: self.strides[0]] = bytes((colour[0],)) * rows
-        for plane, stride, value in zip(self.planes[1:], self.strides[1:], colour[1:], strict=True):
-            first = (top + 1) // 2
-            plane[first * stride + x // 2 :: stride] = bytes((value,)) * (self.height // 2 - first)
-
-    def shade(self, x: int, y: int, width: int, height: int, share: float) -> None:
-        """Darkens a rectangle to ``share`` of its light and greys it, so that letters are easy to read on it."""
-        darker = bytes(round(16 + max(0, level - 16) * share) for level in range(256))
-        greyer = bytes(round(128 + (level - 128) * share) for level in range(256))
-        for index, (plane, stride) in enumerate(zip(self.planes, self.strides, strict=True)):
-            shift = 1 if index else 0
-            for line in range(y >> shift, (y + height) >> shift):
-                part = slice(line * stride + (x >> shift), line * stride + ((x + width) >> shift))
-                plane[part] = plane[part].translate(greyer if index else darker)
-
-    def disc(self, x: int, y: int, radius: int, colour: Colour) -> None:
-        """Fills a circle around a centre, in pixels."""
-        for line in range(-radius, radius, 2):
-            half = int(math.sqrt(radius * radius - line * line)) & ~1
-            self.fill(x - half, y + line, 2 * half, 2, colour)
-
-    def text(self, x: int, y: int, words: str, cell: int) -> None:
-        """Writes white letters whose cells are ``cell`` pixels, as far as they find room.
-
-        The background must not change along a row of pixels.
-        """
-        luma, stride = self.planes[0], self.strides[0]
-        for position, letter in enumerate(words):
-            left = x + position * _ADVANCE * cell
-            if not 0 <= left <= self.width - _ADVANCE * cell:
-                continue
-            for line, coverage in enumerate(_glyph(letter, cell)[: self.height - y], y):
-                start = line * stride + left
-                luma[start : start + len(coverage)] = coverage.translate(_ink_over(luma[start]))
-
-
-def _text_width(words: str, cell: int) -> int:
-    return (len(words) * _ADVANCE - 1) * cell
+_MARK_ON, _MARK_OFF, _BEEP = rgb(255, 214, 130), rgb(70, 76, 110), rgb(240, 60, 50)
 
 
 # --- the picture ------------------------------------------------------------------------------------------------------
@@ -349,16 +170,16 @@ class Picture:
         width = self._px(432)
         canvas.shade((canvas.width - width) // 2 & ~1, self._px(50), width, self._px(176), 0.45)
         margin, title, details = self._px(16), 3 * self._cell, 2 * self._cell
-        room = (canvas.width - 3 * margin - _text_width(caption.details, details)) // (_ADVANCE * title)
+        room = (canvas.width - 3 * margin - text_width(caption.details, details)) // (ADVANCE * title)
         canvas.text(margin, self._px(8), caption.title[: max(0, room)], title)
-        right = canvas.width - margin - _text_width(caption.details, details)
+        right = canvas.width - margin - text_width(caption.details, details)
         canvas.text(right, self._px(12), caption.details, details)
         self._centred(canvas, 62, caption.small, 4 * self._cell)
         self._centred(canvas, 106, caption.large, 8 * self._cell)
         return canvas
 
     def _centred(self, canvas: Canvas, y: int, words: str, cell: int) -> None:
-        left = (canvas.width - _text_width(words, cell)) // 2
+        left = (canvas.width - text_width(words, cell)) // 2
         canvas.text(max(0, left), self._px(y), words, cell)
 
     def _draw_second(self, canvas: Canvas, position: int) -> None:

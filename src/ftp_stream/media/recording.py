@@ -17,7 +17,7 @@ from av.audio.frame import AudioFrame
 from av.codec.context import Flags
 from av.video.frame import PictureType, VideoFrame
 
-from ftp_stream.media.picture import Canvas, Caption, Picture
+from ftp_stream.media.picture import Caption, Picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from av.container import OutputContainer
     from av.packet import Packet
     from av.video.stream import VideoStream
+
+    from ftp_stream.media.canvas import Canvas
 
 __all__ = ["AAC_SAMPLES", "SAMPLE_RATE", "Recording", "Shot", "samples_before"]
 
