@@ -1,19 +1,17 @@
 """What an inspection finds in a file, and how a child process tells it to the service.
 
-Told is a JSON header and the columns behind it as they lie in memory. The child parsed a stranger's file and may have
-been taken over by it, so the service believes no length, no number and no letter of it.
+Told is a JSON header and the columns behind it as they lie in memory; `core.wire` has how little of it is believed.
 """
 
 from __future__ import annotations
 
-import json
-import struct
 from array import array
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from ftp_stream.core.aac import parse_config
 from ftp_stream.core.frames import MAX_ROWS, Columns, build
+from ftp_stream.core.wire import DAMAGED, PREFIX_BYTES, bounded, framed, hex_bytes, number, parsed, words
 from ftp_stream.errors import EncodingNeeded, SegmentRefused, StorageError
 from ftp_stream.model import Row, VideoCodec, VideoConfig
 
@@ -36,20 +34,16 @@ __all__ = [
     "encode_failure",
     "encode_ready",
     "lengths",
+    "video_config",
+    "video_header",
 ]
 
-_PREFIX: Final = struct.Struct("=IQ")  # bytes of the header, bytes of the columns
-PREFIX_BYTES: Final = _PREFIX.size
-_MAX_HEADER: Final = 256 * 1024
 _VIDEO_ROW, _AUDIO_ROW = 33, 25  # bytes of a row: flags and four, or three, columns of 64 bits
-_MAX_RECORD: Final = 64 * 1024  # bytes; some encoders put their whole command line into it
-_MAX_WORDS: Final = 500  # characters
 _MAX_NOTES: Final = 32
 _MAX_CHANGES: Final = 1000
 _KEY: Final = int(Row.KEY)
 MAX_SIDE: Final = 16_384  # pixels
 _MAX_RATE: Final = 1000.0  # pictures a second
-_DAMAGED: Final = "the inspection gave a damaged report"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +98,10 @@ def encode(found: Inspection) -> list[bytes | memoryview]:
     header = {
         "container": found.container,
         "whole": found.whole,
-        **_video(VideoConfig(found.codec, found.record, found.width, found.height, found.frame_rate, found.aspect)),
-        "changes": [{"picture": picture, **_video(video)} for picture, video in found.changes],
+        **video_header(
+            VideoConfig(found.codec, found.record, found.width, found.height, found.frame_rate, found.aspect)
+        ),
+        "changes": [{"picture": picture, **video_header(video)} for picture, video in found.changes],
         "audio_record": found.audio_record.hex(),
         "video_rows": len(video),
         "audio_rows": len(audio) if audio else 0,
@@ -116,10 +112,11 @@ def encode(found: Inspection) -> list[bytes | memoryview]:
         "encoded_audio": found.encoded_audio,
         "encoding_seconds": found.encoding_seconds,
     }
-    return _framed(header, [memoryview(column).cast("B") for column in columns])
+    return framed(header, [memoryview(column).cast("B") for column in columns])
 
 
-def _video(config: VideoConfig) -> dict[str, object]:
+def video_header(config: VideoConfig) -> dict[str, object]:
+    """Return a video configuration as it stands in a header."""
     return {
         "codec": config.codec,
         "record": config.record.hex(),
@@ -132,22 +129,17 @@ def _video(config: VideoConfig) -> dict[str, object]:
 
 def encode_encoding_needed(why: str) -> list[bytes | memoryview]:
     """Return the report that a file's pictures must be encoded, which was not asked for."""
-    return _framed({"needs_encoding": why}, [])
+    return framed({"needs_encoding": why}, [])
 
 
 def encode_failure(reason: str, *, truncated: bool = False, storage: bool = False) -> list[bytes | memoryview]:
     """Return the report of a file that cannot be played, or (``storage``) of a disk that failed."""
-    return _framed({"refused": reason, "truncated": truncated, "storage": storage}, [])
+    return framed({"refused": reason, "truncated": truncated, "storage": storage}, [])
 
 
 def encode_ready(kept: Sequence[str]) -> list[bytes | memoryview]:
     """Return the first report of a child: it is ready, but could not give up some rights, told in words."""
-    return _framed({"ready": list(kept)}, [])
-
-
-def _framed(header: Mapping[str, object], columns: list[memoryview]) -> list[bytes | memoryview]:
-    told = json.dumps(header).encode()
-    return [_PREFIX.pack(len(told), sum(map(len, columns))) + told, *columns]
+    return framed({"ready": list(kept)}, [])
 
 
 # --- the service's side -----------------------------------------------------------------------------------------------
@@ -159,10 +151,7 @@ def lengths(prefix: bytes) -> tuple[int, int]:
     Raises:
         SegmentRefused: It claims more than any file can give.
     """
-    header, columns = _PREFIX.unpack(prefix)
-    if header > _MAX_HEADER or columns > MAX_ROWS * (_VIDEO_ROW + _AUDIO_ROW):
-        raise SegmentRefused(_DAMAGED)
-    return header, columns
+    return bounded(prefix, MAX_ROWS * (_VIDEO_ROW + _AUDIO_ROW))
 
 
 def decode_ready(header: bytes) -> tuple[str, ...]:
@@ -171,10 +160,10 @@ def decode_ready(header: bytes) -> tuple[str, ...]:
     Raises:
         SegmentRefused: It is no such report.
     """
-    kept = _object(header).get("ready")
+    kept = parsed(header).get("ready")
     if not isinstance(kept, list):
-        raise SegmentRefused(_DAMAGED)
-    return tuple(_words(each) for each in kept[:_MAX_NOTES])
+        raise SegmentRefused(DAMAGED)
+    return tuple(words(each) for each in kept[:_MAX_NOTES])
 
 
 def decode_failure(header: bytes) -> SegmentRefused | StorageError | None:
@@ -183,10 +172,10 @@ def decode_failure(header: bytes) -> SegmentRefused | StorageError | None:
     Raises:
         SegmentRefused: The report is damaged.
     """
-    told = _object(header)
+    told = parsed(header)
     if "refused" not in told:
         return None
-    reason = _words(told["refused"])
+    reason = words(told["refused"])
     if told.get("storage") is True:
         return StorageError(reason)
     return SegmentRefused(reason, truncated=told.get("truncated") is True)
@@ -198,8 +187,8 @@ def decode_encoding_needed(header: bytes) -> EncodingNeeded | None:
     Raises:
         SegmentRefused: The report is damaged.
     """
-    told = _object(header)
-    return EncodingNeeded(_words(told["needs_encoding"])) if "needs_encoding" in told else None
+    told = parsed(header)
+    return EncodingNeeded(words(told["needs_encoding"])) if "needs_encoding" in told else None
 
 
 def decode(header: bytes, columns: bytes | bytearray, *, file_size: int, sidecar_limit: int) -> Prepared:
@@ -214,21 +203,21 @@ def decode(header: bytes, columns: bytes | bytearray, *, file_size: int, sidecar
     Raises:
         SegmentRefused: The file cannot be played as reported, or the report is damaged.
     """
-    told = _object(header)
+    told = parsed(header)
     video, audio = _columns(told, memoryview(columns))
-    config = parse_config(_bytes(told, "audio_record")) if audio else None
-    sidecar_size = _number(told, "sidecar_size", sidecar_limit)
+    config = parse_config(hex_bytes(told.get("audio_record"))) if audio else None
+    sidecar_size = number(told.get("sidecar_size"), sidecar_limit)
     notes = told.get("notes")
     if not isinstance(notes, list):
-        raise SegmentRefused(_DAMAGED)
+        raise SegmentRefused(DAMAGED)
     return Prepared(
-        container=_words(told.get("container")),
+        container=words(told.get("container")),
         whole=told.get("whole") is True,
-        video=_video_config(told),
+        video=video_config(told),
         audio=config,
         table=build(video, audio, config=config, file_size=file_size, sidecar_size=sidecar_size),
         sidecar_size=sidecar_size,
-        notes=tuple(_words(note) for note in notes[:_MAX_NOTES]),
+        notes=tuple(words(note) for note in notes[:_MAX_NOTES]),
         changes=_changes(told, video),
         encoded_video=told.get("encoded_video") is True,
         encoded_audio=told.get("encoded_audio") is True,
@@ -236,52 +225,23 @@ def decode(header: bytes, columns: bytes | bytearray, *, file_size: int, sidecar
     )
 
 
-def _object(header: bytes) -> dict[str, Any]:
-    try:
-        told = json.loads(header)
-    except (ValueError, RecursionError) as error:
-        raise SegmentRefused(_DAMAGED) from error
-    if not isinstance(told, dict):
-        raise SegmentRefused(_DAMAGED)
-    return told
+def video_config(told: Mapping[str, Any]) -> VideoConfig:
+    """Return the video configuration that stands in a header.
 
-
-def _words(told: object) -> str:
-    """Return words for a person, with nothing in them that moves a terminal's cursor."""
-    if not isinstance(told, str):
-        raise SegmentRefused(_DAMAGED)
-    return "".join(letter if letter.isprintable() else "?" for letter in told[:_MAX_WORDS])
-
-
-def _number(told: Mapping[str, Any], name: str, most: int, least: int = 0) -> int:
-    value = told.get(name)
-    if type(value) is not int or not least <= value <= most:
-        raise SegmentRefused(_DAMAGED)
-    return value
-
-
-def _bytes(told: Mapping[str, Any], name: str) -> bytes:
-    value = told.get(name)
-    if not isinstance(value, str) or len(value) > 2 * _MAX_RECORD:
-        raise SegmentRefused(_DAMAGED)
-    try:
-        return bytes.fromhex(value)
-    except ValueError as error:
-        raise SegmentRefused(_DAMAGED) from error
-
-
-def _video_config(told: Mapping[str, Any]) -> VideoConfig:
-    codec, record, rate = told.get("codec"), _bytes(told, "record"), told.get("frame_rate")
+    Raises:
+        SegmentRefused: It is damaged.
+    """
+    codec, record, rate = told.get("codec"), hex_bytes(told.get("record")), told.get("frame_rate")
     version = b"\x81" if codec == VideoCodec.AV1 else b"\1"  # marker and version; configurationVersion
     if codec not in tuple(VideoCodec) or record[:1] != version:
-        raise SegmentRefused(_DAMAGED)
+        raise SegmentRefused(DAMAGED)
     if not isinstance(rate, int | float) or not 0 <= rate < float("inf"):
-        raise SegmentRefused(_DAMAGED)
+        raise SegmentRefused(DAMAGED)
     return VideoConfig(
         codec=VideoCodec(codec),
         record=record,
-        width=_number(told, "width", MAX_SIDE),
-        height=_number(told, "height", MAX_SIDE),
+        width=number(told.get("width"), MAX_SIDE),
+        height=number(told.get("height"), MAX_SIDE),
         frame_rate=min(float(rate), _MAX_RATE),
         aspect=_aspect(told.get("aspect")),
     )
@@ -291,12 +251,12 @@ def _aspect(told: object) -> tuple[int, int]:
     match told:
         case [int(width), int(height)] if 0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE:
             return width, height
-    raise SegmentRefused(_DAMAGED)
+    raise SegmentRefused(DAMAGED)
 
 
 def _seconds(told: object) -> float:
     if not isinstance(told, int | float) or not 0 <= told < float("inf"):
-        raise SegmentRefused(_DAMAGED)
+        raise SegmentRefused(DAMAGED)
     return float(told)
 
 
@@ -304,24 +264,24 @@ def _changes(told: Mapping[str, Any], video: Columns) -> tuple[tuple[int, VideoC
     """Return which GOPs begin with another configuration; each stands at a key frame behind the first one."""
     changes = told.get("changes")
     if not isinstance(changes, list) or len(changes) > _MAX_CHANGES:
-        raise SegmentRefused(_DAMAGED)
+        raise SegmentRefused(DAMAGED)
     found: list[tuple[int, VideoConfig]] = []
     for change in changes:
         if not isinstance(change, dict):
-            raise SegmentRefused(_DAMAGED)
-        picture = _number(change, "picture", len(video) - 1)
+            raise SegmentRefused(DAMAGED)
+        picture = number(change.get("picture"), len(video) - 1)
         gop = sum(flag & _KEY != 0 for flag in video.flags[:picture])
         if not video.flags[picture] & _KEY or gop <= (found[-1][0] if found else 0):
-            raise SegmentRefused(_DAMAGED)
-        found.append((gop, _video_config(change)))
+            raise SegmentRefused(DAMAGED)
+        found.append((gop, video_config(change)))
     return tuple(found)
 
 
 def _columns(told: Mapping[str, Any], body: memoryview) -> tuple[Columns, Columns | None]:
     """Cut the columns out of what follows the header."""
-    pictures, sounds = _number(told, "video_rows", MAX_ROWS), _number(told, "audio_rows", MAX_ROWS)
+    pictures, sounds = number(told.get("video_rows"), MAX_ROWS), number(told.get("audio_rows"), MAX_ROWS)
     if len(body) != pictures * _VIDEO_ROW + sounds * _AUDIO_ROW:
-        raise SegmentRefused(_DAMAGED)
+        raise SegmentRefused(DAMAGED)
     cut = _Cutter(body)
     video = Columns(
         flags=cut.flags(pictures),
@@ -329,7 +289,7 @@ def _columns(told: Mapping[str, Any], body: memoryview) -> tuple[Columns, Column
         cts_us=cut.column(pictures),
         position=cut.column(pictures),
         size=cut.column(pictures),
-        last_us=_number(told, "last_us", 2**63, -(2**63)),
+        last_us=number(told.get("last_us"), 2**63, -(2**63)),
     )
     if not sounds:
         return video, None
