@@ -28,6 +28,7 @@ __all__ = [
     "learn_offset",
     "naive_day",
     "nearest_day",
+    "time_of_day",
 ]
 
 DAY = 86400
@@ -145,6 +146,15 @@ def clock_text(instant: float, timezone: str, day: int | None = None) -> str:
 def day_of(instant: float, timezone: str) -> int:
     """Return the local day of an instant, counted from 1970-01-01."""
     return int(_to_naive(instant, timezone)) // DAY
+
+
+def time_of_day(instant: float, timezone: str) -> int:
+    """Return the seconds since midnight that local clocks show at an instant.
+
+    Raises:
+        ConfigError: The zone is unknown.
+    """
+    return int(_to_naive(instant, timezone)) % DAY
 
 
 @lru_cache(maxsize=4096)

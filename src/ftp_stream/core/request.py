@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from ftp_stream.model import AudioConfig, Encoder, Form, Shape, VideoCodec
 
-__all__ = ["LENGTH_BYTES", "PrepareRequest", "decode_request", "encode_request", "length"]
+__all__ = ["LENGTH_BYTES", "PrepareRequest", "Request", "SlateRequest", "decode_request", "encode_request", "length"]
 
 _LENGTH: Final = struct.Struct("=I")
 LENGTH_BYTES: Final = _LENGTH.size
@@ -23,15 +23,40 @@ class PrepareRequest:
     may_encode: bool = False  # pictures may be encoded here and now; else the answer may be that they must be
 
 
-def encode_request(request: PrepareRequest) -> bytes:
+@dataclass(frozen=True, slots=True)
+class SlateRequest:
+    """Make a slate; the file handed in with it is the user's picture, or none.
+
+    Size, shape of the pixels, profile and level are the camera's, read from its record by the child.
+    """
+
+    record: bytes  # AVCDecoderConfigurationRecord of what the stream sends now
+    frame_rate: float  # of that, per second; 0 where unknown
+    name: str  # the camera's
+    language: str  # a key of core.slate.SENTENCES
+    bitrate: int = 0  # bits per second that a user's picture may make of it; 0: by its size
+
+
+Request = PrepareRequest | SlateRequest
+
+
+def encode_request(request: Request) -> bytes:
     """Return a request as it goes to a child: its length, then JSON."""
+    told = _slate(request) if isinstance(request, SlateRequest) else _prepare(request)
+    return _LENGTH.pack(len(told)) + told
+
+
+def _slate(request: SlateRequest) -> bytes:
+    return json.dumps({"slate": asdict(request) | {"record": request.record.hex()}}).encode()
+
+
+def _prepare(request: PrepareRequest) -> bytes:
     form = asdict(request.form)
     form["copied"] = sorted(request.form.copied)
     for name in ("audio", "other_audio"):
         if form[name]:
             form[name]["record"] = form[name]["record"].hex()
-    told = json.dumps({"prepare": form, "may_encode": request.may_encode}).encode()
-    return _LENGTH.pack(len(told)) + told
+    return json.dumps({"prepare": form, "may_encode": request.may_encode}).encode()
 
 
 def length(prefix: bytes) -> int:
@@ -40,9 +65,11 @@ def length(prefix: bytes) -> int:
     return int(count)
 
 
-def decode_request(told: bytes) -> PrepareRequest:
+def decode_request(told: bytes) -> Request:
     """Return what is asked, from what follows the length; the service is believed."""
     request: dict[str, Any] = json.loads(told)
+    if slate := request.get("slate"):
+        return SlateRequest(**{**slate, "record": bytes.fromhex(slate["record"])})
     form = request["prepare"]
     shape = form["shape"]
     return PrepareRequest(

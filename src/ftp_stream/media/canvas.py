@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ftp_stream.media.letters import ADVANCE, RISE, glyph
+
+if TYPE_CHECKING:
+    from av.video.frame import VideoFrame
 
 __all__ = ["WHITE_LEVEL", "Canvas", "Colour", "rgb"]
 
@@ -66,6 +69,12 @@ class Canvas:
         for plane, stride, value in zip(self.planes[1:], self.strides[1:], colour[1:], strict=True):
             first = (top + 1) // 2
             plane[first * stride + x // 2 :: stride] = bytes((value,)) * (self.height // 2 - first)
+
+    def fill_frame(self, frame: VideoFrame) -> None:
+        """Copies the picture to one of FFmpeg's of the same size, whose rows are padded in its own way."""
+        for plane, drawn, stride in zip(frame.planes, self.planes, self.strides, strict=True):
+            gap = bytes(plane.line_size - stride)
+            plane.update(b"".join(drawn[at : at + stride] + gap for at in range(0, len(drawn), stride)))
 
     def cut(self, x: int, y: int, width: int, height: int) -> Canvas:
         """Makes a picture of a rectangle of this one, in even pixels, that has no padding."""

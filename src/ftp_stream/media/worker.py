@@ -1,8 +1,9 @@
-"""The child process: prepares one file after another, each handed in as an open descriptor.
+"""The child process: prepares one file after another, each handed in as an open descriptor, and makes slates.
 
 Standard input is a socket. A request is one of `ftp_stream.core.request` with two descriptors beside it: the camera's
-file, and an empty one for the sidecar; the answer is a report of `ftp_stream.core.inspection`. The first answer comes
-unasked, once the child is ready, and tells which rights it could not give up.
+file, and an empty one for the sidecar; the answer is a report of `ftp_stream.core.inspection`. For a slate they are
+the user's picture and nothing, and the answer is one of `ftp_stream.core.slate`. The first answer comes unasked, once
+the child is ready, and tells which rights it could not give up.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from ftp_stream.core.inspection import encode, encode_encoding_needed, encode_failure, encode_ready
-from ftp_stream.core.request import LENGTH_BYTES, PrepareRequest, decode_request, length
+from ftp_stream.core.request import LENGTH_BYTES, Request, SlateRequest, decode_request, length
+from ftp_stream.core.slate import encode_slate
 from ftp_stream.errors import EncodingNeeded, SegmentRefused
 from ftp_stream.media.rights import give_up_files, give_up_system
 
@@ -24,9 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import BinaryIO
 
-    from ftp_stream.core.inspection import Inspection
-
 __all__ = ["main"]
+
+_Report = list[bytes | memoryview]
 
 _LARGEST_SIDECAR: Final = 8 * 1024**3  # bytes
 _DISK_FAULTS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
@@ -45,13 +47,19 @@ def main(arguments: Sequence[str]) -> None:
     refused = give_up_system(memory=memory, largest_file=_LARGEST_SIDECAR)
     parent = _take_socket()
     from ftp_stream.media.prepare import prepare  # noqa: PLC0415 - FFmpeg is loaded only after rights were given up
+    from ftp_stream.media.slate import make_slate  # noqa: PLC0415 - the same
+
+    def serve(fileno: int, aside: BinaryIO, request: Request) -> _Report:
+        if isinstance(request, SlateRequest):
+            return encode_slate(make_slate(fileno, request))
+        return encode(prepare(fileno, aside, request))
 
     refused += give_up_files()
     gc.freeze()  # what is loaded stays; each file's garbage is collected after it, cheaply
     gc.disable()
     _send(parent, encode_ready(refused))
     while asked := _receive(parent):
-        _send(parent, _answer(prepare, *asked, memory=memory))
+        _send(parent, _answer(serve, *asked, memory=memory))
         gc.collect()
 
 
@@ -65,7 +73,7 @@ def _take_socket() -> socket.socket:
     return parent
 
 
-def _receive(parent: socket.socket) -> tuple[PrepareRequest, int, int] | None:
+def _receive(parent: socket.socket) -> tuple[Request, int, int] | None:
     """Return the next request with its two descriptors, ``None`` at the end."""
     prefix, descriptors, _, _ = socket.recv_fds(parent, LENGTH_BYTES, 2)
     if len(descriptors) != 2:  # noqa: PLR2004 - file and sidecar
@@ -78,24 +86,18 @@ def _read(parent: socket.socket, count: int) -> bytes:
     return parent.recv(count, socket.MSG_WAITALL) if count else b""
 
 
-def _send(parent: socket.socket, buffers: list[bytes | memoryview]) -> None:
+def _send(parent: socket.socket, buffers: _Report) -> None:
     for buffer in buffers:
         parent.sendall(buffer)
 
 
 def _answer(
-    prepare: Callable[[int, BinaryIO, PrepareRequest], Inspection],
-    request: PrepareRequest,
-    fileno: int,
-    sidecar: int,
-    *,
-    memory: int,
-) -> list[bytes | memoryview]:
+    serve: Callable[[int, BinaryIO, Request], _Report], request: Request, fileno: int, sidecar: int, *, memory: int
+) -> _Report:
     """Return the report of one file; whatever it brings about is told as its failure."""
     try:
         with os.fdopen(fileno, "rb", buffering=0) as file, os.fdopen(sidecar, "wb", buffering=_BUFFER) as aside:
-            found = prepare(file.fileno(), aside, request)
-        return encode(found)
+            return serve(file.fileno(), aside, request)
     except EncodingNeeded as needed:
         return encode_encoding_needed(str(needed))
     except SegmentRefused as refused:
