@@ -18,7 +18,7 @@ from tests.support.prepared import prepare_file
 
 from ftp_stream.errors import SegmentRefused, StorageError
 from ftp_stream.model import FileFact, FileId, Source
-from ftp_stream.shell.preparer import Preparer, pool
+from ftp_stream.shell.preparer import Preparer, lanes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -318,7 +318,7 @@ async def test_after_a_crash_a_fresh_child_serves(tmp_path: Path, inbox: Path, m
 async def test_a_child_is_replaced_after_its_share_of_files(
     tmp_path: Path, inbox: Path, movie: FileFact, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pool, "JOBS", 2)
+    monkeypatch.setattr(lanes, "JOBS", 2)
     command = misbehaving(tmp_path, "say(*encode_failure(str(os.getpid())))")
     async with preparing(tmp_path, children=1, command=command) as preparer:
         pids = [(await refused(preparer, inbox, movie)).reason for _ in range(5)]

@@ -124,6 +124,6 @@ class Canvas:
             skipped, start = max(0, -left), max(0, left)
             for line, coverage in enumerate(glyph(letter, wide, cell), top):
                 seen = coverage[skipped : max(0, self.width - left)]
-                if 0 <= line < self.height and seen:
+                if 0 <= line < self.height and any(seen):
                     at = line * stride + start
                     luma[at : at + len(seen)] = seen.translate(_ink_over(luma[at], level))

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import os
 import stat
+from dataclasses import replace
+from math import gcd
 from typing import TYPE_CHECKING, Final
 
 import av
 import av.error
 from av.video.reformatter import ColorRange, Colorspace
 
+from ftp_stream.core.inspection import MAX_SIDE
 from ftp_stream.core.slate import CHOICES, MAX_RATE, Slate
 from ftp_stream.errors import SegmentRefused
 from ftp_stream.media.avc import MACROBLOCK, configuration, parse_sps, skipped_picture, sps_of
@@ -43,6 +46,7 @@ _QUANTISERS: Final = (22, 26, 30, 34, 38, 42)  # of a user's picture: the first 
 _BYTES_PER_PIXEL: Final = 0.1  # of a user's picture, which is sent once a second: 1.7 Mbit/s at 1080p
 _FORMATS: Final = "png_pipe,jpeg_pipe,webp_pipe,bmp_pipe"
 _MOST_PIXELS: Final = 50_000_000  # of a user's picture
+_MOST_SQUEEZED: Final = 4  # of a pixel's sides
 _BACKGROUND, _BAND, _ACCENT = rgb(20, 27, 40), rgb(14, 18, 26), rgb(226, 164, 62)
 
 
@@ -56,7 +60,7 @@ def make_slate(fileno: int, request: SlateRequest) -> Slate:
     Raises:
         SegmentRefused: There can be none of this kind, with the reason in words.
     """
-    like = parse_sps(sps_of(request.record))
+    like = _sane(parse_sps(sps_of(request.record)))
     if like.width < SMALLEST[0] or like.height < SMALLEST[1] or like.width % 2 or like.height % 2:
         raise SegmentRefused(
             f"no slate of {like.width}x{like.height} can be made: sides must be even, 160x90 the least"
@@ -72,12 +76,24 @@ def make_slate(fileno: int, request: SlateRequest) -> Slate:
     rate = min(MAX_RATE, max(1, round(request.frame_rate or _USUAL_RATE)))
     return Slate(
         video=VideoConfig(
-            VideoCodec.AVC, configuration(like, rate, _MATRIX), like.width, like.height, frame_rate=float(rate)
+            codec=VideoCodec.AVC,
+            record=configuration(like, rate, _MATRIX),
+            width=like.width,
+            height=like.height,
+            frame_rate=float(rate),
+            aspect=like.aspect if all(like.aspect) else (1, 1),
         ),
         # Two key frames in a row, with none between them, must differ in idr_pic_id (7.4.3)
         keys=tuple(compose(background, parts, quantiser, idr_id) for idr_id in range(2 if rate == 1 else 1)),
         repeats=tuple(prefixed(skipped_picture(like, number)) for number in range(1, rate)),
     )
+
+
+def _sane(like: Like) -> Like:
+    """Return the same without a shape of the pixels that no camera has."""
+    across, down = (side // (gcd(*like.aspect) or 1) for side in like.aspect)
+    sane = 0 < across <= _MOST_SQUEEZED * down and 0 < down <= _MOST_SQUEEZED * across and max(across, down) <= MAX_SIDE
+    return replace(like, aspect=(across, down) if sane else (0, 0))
 
 
 # --- the background ---------------------------------------------------------------------------------------------------
@@ -98,7 +114,7 @@ def _picture(fileno: int, like: Like) -> Canvas:
     """
     width, height = MACROBLOCK * like.columns, MACROBLOCK * like.rows
     frame = _read_picture(fileno)
-    across = (like.aspect[1] / like.aspect[0]) if all(like.aspect) else 1.0
+    across = like.aspect[1] / like.aspect[0] if all(like.aspect) else 1.0
     scale = max(width / across / frame.width, height / frame.height)
     covering = _even(max(width, frame.width * scale * across)), _even(max(height, frame.height * scale))
     if max(covering) > 2 * _LARGEST_SIDE:

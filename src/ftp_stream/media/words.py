@@ -104,16 +104,19 @@ def lay_out(like: Like, name: str, language: str, *, low: bool) -> Layout:
     above = [0, bar + 2 * gap, *(round(0.7 * gap) for _ in sentence[1:]), round(1.3 * gap)]
     lines = [title, *sentence, clock]
     total = sum(above) + sum(round(CELLS_HIGH * line.high) for line in lines)
-    y = like.height - gap - total if low else (like.height - total) // 2
+    y = like.height - round(1.5 * gap) - total if low else (like.height - total) // 2
     placed: list[Line] = []
     for line, distance in zip(lines, above, strict=True):
         y += distance
         placed.append(page.placed(line, y))
         y += round(CELLS_HIGH * line.high)
+    placed[-1] = _below(placed[-1], placed[-2])
+    too_low = max(0, placed[-1].rows()[1] - like.rows)
+    placed = [replace(line, y=line.y - MACROBLOCK * too_low) for line in placed]
     bar_wide = round(_BAR_WIDE * like.width) // 2 * 2
     bar_top = (placed[0].y + round(CELLS_HIGH * title.high) + gap) // 2 * 2
     return Layout(
-        lines=(*placed[:-1], _below(placed[-1], placed[-2])),
+        lines=tuple(placed),
         bar=((like.width - bar_wide) // 4 * 2, bar_top, bar_wide, bar),
         top=max(0, placed[0].y - gap) // 2 * 2,
     )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from ftp_stream.model import FrameTable
 
-__all__ = ["FrameReader"]
+__all__ = ["FrameReader", "MemoryReader"]
 
 _SOURCE = int(Row.SOURCE_MASK)
 _SILENCE = int(Source.SILENCE)
@@ -100,6 +100,24 @@ class FrameReader:
             loop = asyncio.get_running_loop()
             await loop.run_in_executor(self._pool, _read_all, file, view[got:], span.start + got)
         return view
+
+
+class MemoryReader:
+    """Reads frames whose bytes are at hand, as those of a slate, in the way of a `FrameReader`.
+
+    The table names them as those of a sidecar.
+    """
+
+    def __init__(self, frames: bytes) -> None:
+        self._frames = memoryview(frames)
+
+    async def read(self, table: FrameTable, first: int, last: int, silence: memoryview) -> list[memoryview]:
+        """Return the payload of each row from ``first`` up to, not including, ``last``; ``silence`` for silent rows."""
+        return _cut(table, first, last, self._frames, 0, silence)
+
+    def close(self) -> None:
+        """Let go of the bytes; harmless when done twice."""
+        self._frames = memoryview(b"")
 
 
 def _cached(file: _File, view: memoryview, position: int) -> int:

@@ -20,7 +20,7 @@ from ftp_stream.errors import SegmentRefused, StorageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ftp_stream.core.request import PrepareRequest
+    from ftp_stream.core.request import Request
 
 __all__ = ["Child"]
 
@@ -73,7 +73,7 @@ class Child:
             words = self._last_words() or type(error).__name__
             raise StorageError(f"the inspection process cannot be started: {words}") from error
 
-    def ask(self, request: PrepareRequest, fileno: int, sidecar: int, deadline: float) -> tuple[bytes, bytearray]:
+    def ask(self, request: Request, fileno: int, sidecar: int, deadline: float) -> tuple[bytes, bytearray]:
         """Hand in a request with two descriptors; return header and columns of the report.
 
         Raises:

@@ -11,23 +11,25 @@ import contextlib
 import os
 import sys
 import tempfile
-import threading
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
-from ftp_stream.core.inspection import decode, decode_encoding_needed, decode_failure
+from ftp_stream.core.inspection import decode
 from ftp_stream.core.request import PrepareRequest
-from ftp_stream.errors import EncodingNeeded, StorageError
+from ftp_stream.errors import EncodingNeeded, FtpStreamError, StorageError
 from ftp_stream.model import FileFact, Form, PreparedSegment
-from ftp_stream.shell.preparer.child import Child
 from ftp_stream.shell.preparer.descriptor import check_file, check_unchanged, digest, open_beneath
+from ftp_stream.shell.preparer.lanes import CLOSED, Errand, Lane
+from ftp_stream.shell.preparer.slates import Slates, slate_from
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ftp_stream.core.inspection import Prepared
+    from ftp_stream.core.request import SlateRequest
+    from ftp_stream.core.slate import Slate
 
 __all__ = ["Preparer"]
 
@@ -35,24 +37,12 @@ DEADLINE: Final = 60.0  # seconds one file may take: an hour of video from a slo
 ENCODING_DEADLINE: Final = 1800.0  # the same where its pictures are encoded
 MEMORY: Final = 1024**3  # bytes of address space of a child; FFmpeg's libraries take a tenth
 ENCODING_MEMORY: Final = 4 * 1024**3  # the same where pictures are encoded: 4K takes the half
-JOBS: Final = 500  # files one child serves before a fresh one takes over, so that no leak of a library grows for ever
 CLOSING: Final = 2.0  # seconds that jobs may take to see the end; one may wait for a disk that stands still
 ENCODER_CORES: Final = 4  # processors that one encoding child can make use of
-_CLOSED: Final = "the preparer was closed"
 _AS_IT_IS: Final = Form()
 _WORKER: Final = ("-I", "-m", "ftp_stream.media.worker")
 
 _Key = tuple[Path, FileFact, Form]
-
-
-class _Lane:
-    """Some children of one kind, each served by a thread: encoding must keep no other file waiting."""
-
-    def __init__(self, children: int, name: str, command: Sequence[str], deadline: float) -> None:
-        self.threads = ThreadPoolExecutor(children, thread_name_prefix=name)
-        self.command = command
-        self.deadline = deadline
-        self.idle: list[Child] = []  # at rest
 
 
 class Preparer:
@@ -80,13 +70,13 @@ class Preparer:
         self._directory = state_dir / "sidecars"
         command = [*(command or (sys.executable, *_WORKER))]
         encoders = max(1, (os.cpu_count() or 1) // ENCODER_CORES)
-        self._quick = _Lane(children, "prepare", [*command, str(memory)], deadline)
-        self._slow = _Lane(encoders, "encode", [*command, str(ENCODING_MEMORY), "encode"], ENCODING_DEADLINE)
+        self._quick = Lane(children, "prepare", [*command, str(memory)], deadline)
+        self._slow = Lane(encoders, "encode", [*command, str(ENCODING_MEMORY), "encode"], ENCODING_DEADLINE)
         self._jobs: dict[_Key, _Job] = {}
-        self._unfinished: set[Future[PreparedSegment]] = set()  # also of jobs that nobody waits for any more
-        self._lock = threading.Lock()  # over the children at rest
+        self._slates = Slates(self._make_slate)
+        self._errands: set[Errand] = set()  # of all that was asked for and is not done
+        self._unfinished: set[Future[Any]] = set()  # also of what nobody waits for any more
         self._closed = False
-        self._kept_rights: tuple[str, ...] = ()
 
     async def __aenter__(self) -> Self:
         """Take possession of the directory of sidecars.
@@ -100,9 +90,8 @@ class Preparer:
     async def __aexit__(self, *_: object) -> None:
         """End all children and remove all sidecars; what is still asked for fails with `StorageError`."""
         self._closed = True
-        for job in self._jobs.values():
-            if job.child:
-                job.child.kill()
+        for errand in self._errands:
+            errand.abandon()
         await asyncio.to_thread(self._close)
 
     async def prepare(self, root: Path, file: FileFact, form: Form = _AS_IT_IS) -> PreparedSegment:
@@ -130,7 +119,7 @@ class Preparer:
             job.taken = True
         except asyncio.CancelledError:
             if job.result.cancelled():
-                raise StorageError(_CLOSED) from None
+                raise StorageError(CLOSED) from None
             raise
         finally:
             job.waiting -= 1
@@ -138,6 +127,21 @@ class Preparer:
                 self._forget(key, job)
                 self._abandon(job)
         return segment
+
+    async def slate(self, request: SlateRequest, image: Path | None = None) -> Slate:
+        """Return a slate, which is made once and kept for whoever asks for the same.
+
+        There is none for HEVC and AV1, and none of a size under 160x90: hold the last picture in its place.
+
+        Args:
+            request: What it is to be like.
+            image: The user's picture.
+
+        Raises:
+            SegmentRefused: There can be none of this kind, the picture cannot be read, or the child crashed or hung.
+            StorageError: No child can be started, or the pool was closed.
+        """
+        return await self._slates.get(request, image)
 
     def discard(self, segment: PreparedSegment) -> None:
         """Remove the sidecar of a segment that nobody plays any more; harmless when done twice."""
@@ -147,23 +151,26 @@ class Preparer:
 
     @property
     def kept_rights(self) -> tuple[str, ...]:
-        """Which rights the last child that started could not give up on this system, in words."""
-        return self._kept_rights
+        """Which rights children could not give up on this system, in words."""
+        return self._quick.kept_rights or self._slow.kept_rights
 
     # --- jobs, in the event loop ------------------------------------------------------------------------------------
 
     def _begin(self, key: _Key) -> _Job:
+        if self._closed:
+            raise StorageError(CLOSED)
         job = _Job()
+        self._errands.add(job.errand)
         self._submit(job, key, self._quick)
         job.result = asyncio.ensure_future(self._result(job, key))
         job.result.add_done_callback(lambda _: self._forget(key, job))
         return job
 
-    def _submit(self, job: _Job, key: _Key, lane: _Lane) -> None:
+    def _submit(self, job: _Job, key: _Key, lane: Lane) -> None:
         try:
             job.work = lane.threads.submit(self._work, job, key, lane)
         except RuntimeError as error:
-            raise StorageError(_CLOSED) from error
+            raise StorageError(CLOSED) from error
         self._unfinished.add(job.work)
         job.work.add_done_callback(self._unfinished.discard)
 
@@ -171,23 +178,35 @@ class Preparer:
         try:
             return await asyncio.wrap_future(job.work)
         except EncodingNeeded:
-            self._check_wanted(job)
+            job.errand.check_wanted()
             self._submit(job, key, self._slow)
             return await asyncio.wrap_future(job.work)
 
     def _forget(self, key: _Key, job: _Job) -> None:
         if self._jobs.get(key) is job:
             del self._jobs[key]
+        self._errands.discard(job.errand)
         if job.result.done() and not job.result.cancelled():
             job.result.exception()  # nobody may be left to hear it
 
     def _abandon(self, job: _Job) -> None:
         """End a job that nobody waits for any more."""
-        job.abandoned = True
-        if job.child:
-            job.child.kill()
+        job.errand.abandon()
         if not job.work.cancel():
             job.work.add_done_callback(self._drop)
+
+    async def _make_slate(self, request: SlateRequest, image: Path | None) -> Slate:
+        if self._closed:
+            raise StorageError(CLOSED)
+        errand = Errand()
+        self._errands.add(errand)
+        try:
+            work = self._quick.threads.submit(slate_from, self._quick, errand, request, image)
+            self._unfinished.add(work)
+            work.add_done_callback(self._unfinished.discard)
+            return await asyncio.wrap_future(work)
+        finally:
+            self._errands.discard(errand)
 
     def _drop(self, work: Future[PreparedSegment]) -> None:
         if not work.cancelled() and not work.exception():
@@ -195,7 +214,7 @@ class Preparer:
 
     # --- work, in a thread ------------------------------------------------------------------------------------------
 
-    def _work(self, job: _Job, key: _Key, lane: _Lane) -> PreparedSegment:
+    def _work(self, job: _Job, key: _Key, lane: Lane) -> PreparedSegment:
         root, file, form = key
         fileno = open_beneath(root, file.path)
         try:
@@ -205,7 +224,7 @@ class Preparer:
         finally:
             os.close(fileno)
 
-    def _prepare(self, job: _Job, fileno: int, file: FileFact, form: Form, lane: _Lane) -> PreparedSegment:
+    def _prepare(self, job: _Job, fileno: int, file: FileFact, form: Form, lane: Lane) -> PreparedSegment:
         sidecar, path = self._new_sidecar()
         kept = False
         try:
@@ -234,62 +253,24 @@ class Preparer:
         )
 
     def _inspect(self, job: _Job, fileno: int, sidecar: int, file: FileFact, request: PrepareRequest) -> Prepared:
-        """Let a child inspect the file, and check what it says; a child that is not above suspicion is ended.
+        """Let a child inspect the file, and check what it says.
 
         Raises:
             EncodingNeeded: By a child that encodes.
         """
+
+        def read(header: bytes, columns: bytearray) -> Prepared:
+            return decode(header, columns, file_size=file.id.size, sidecar_limit=os.fstat(sidecar).st_size)
+
         lane = self._slow if request.may_encode else self._quick
-        child = self._take_child(job, lane)
         try:
-            header, columns = child.ask(request, fileno, sidecar, lane.deadline)
-            failure = decode_failure(header) or decode_encoding_needed(header)
-            if failure is None:
-                size = os.fstat(sidecar).st_size
-                found = decode(header, columns, file_size=file.id.size, sidecar_limit=size)
-        except BaseException:
-            job.child = None
-            child.end()
-            self._check_wanted(job)
+            found = lane.ask(job.errand, request, (fileno, sidecar), read)
+        except FtpStreamError:
+            job.errand.check_wanted()
             check_unchanged(fileno, file)
             raise
-        job.child = None
-        self._give_back(child, lane)
         check_unchanged(fileno, file)
-        if failure is not None:
-            raise failure
         return found
-
-    def _take_child(self, job: _Job, lane: _Lane) -> Child:
-        with self._lock:
-            rested = lane.idle.pop() if lane.idle else None
-        child = job.child = rested or Child(lane.command)
-        try:
-            self._check_wanted(job)  # only now: from here on, whoever closes or abandons sees the child and kills it
-            if not rested:
-                child.wait_until_ready()
-                self._kept_rights = child.kept_rights
-        except BaseException:
-            job.child = None
-            child.end()
-            self._check_wanted(job)
-            raise
-        return child
-
-    def _check_wanted(self, job: _Job) -> None:
-        """Blame no file for what we did ourselves."""
-        if job.abandoned or self._closed:
-            raise StorageError(_CLOSED)
-
-    def _give_back(self, child: Child, lane: _Lane) -> None:
-        if child.jobs >= JOBS:
-            child.end()
-            return
-        with self._lock:
-            if not self._closed:
-                lane.idle.append(child)
-                return
-        child.end()
 
     def _new_sidecar(self) -> tuple[int, str]:
         try:
@@ -301,8 +282,8 @@ class Preparer:
         for lane in (self._quick, self._slow):
             lane.threads.shutdown(wait=False, cancel_futures=True)
         wait([work for work in list(self._unfinished) if not work.cancelled()], CLOSING)
-        for child in (*self._quick.idle, *self._slow.idle):
-            child.end()
+        self._quick.end()
+        self._slow.end()
         with contextlib.suppress(StorageError):
             self._clear()
 
@@ -324,5 +305,4 @@ class _Job:
     result: asyncio.Future[PreparedSegment] = field(init=False)  # of that, or of the work that it led to
     waiting: int = 0  # how many wait for it
     taken: bool = False  # one of them has the segment
-    child: Child | None = None  # that works on it now
-    abandoned: bool = False
+    errand: Errand = field(default_factory=Errand)
