@@ -7,7 +7,15 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftp_stream.core.request import LENGTH_BYTES, PrepareRequest, decode_request, encode_request, length
+from ftp_stream.core.request import (
+    LENGTH_BYTES,
+    PrepareRequest,
+    Request,
+    SlateRequest,
+    decode_request,
+    encode_request,
+    length,
+)
 from ftp_stream.model import AudioConfig, Encoder, Form, Shape, VideoCodec
 
 CONFIGS = st.builds(
@@ -34,17 +42,26 @@ FORMS = st.builds(
     audio=st.none() | CONFIGS,
     other_audio=st.none() | CONFIGS,
 )
-REQUESTS = st.builds(PrepareRequest, form=FORMS, may_encode=st.booleans())
+NAMES = st.text(st.characters(exclude_categories=()))  # surrogates too: a name may be no UTF-8
+SLATES = st.builds(
+    SlateRequest,
+    record=st.binary(max_size=300),
+    frame_rate=st.floats(0, 1000),
+    name=NAMES,
+    language=st.sampled_from(["en", "es"]),
+    bitrate=st.integers(0, 2**40),
+)
+REQUESTS = SLATES | st.builds(PrepareRequest, form=FORMS, may_encode=st.booleans())
 
 
 @given(REQUESTS)
-def test_what_is_asked_is_what_is_read(request: PrepareRequest) -> None:
+def test_what_is_asked_is_what_is_read(request: Request) -> None:
     told = encode_request(request)
     prefix, rest = told[:LENGTH_BYTES], told[LENGTH_BYTES:]
     assert length(prefix) == len(rest)
     read = decode_request(rest)
     assert read == request
-    assert hash(read.form) == hash(request.form)  # a form is what a preparation is known by
+    assert hash(read) == hash(request)  # what is made is known by what was asked
 
 
 @given(FORMS)

@@ -50,6 +50,11 @@ class Line:
             letters[first : first + 2] = "  "
         return "".join(letters)
 
+    @property
+    def height(self) -> int:
+        """Of its capitals."""
+        return round(CELLS_HIGH * self.high)
+
     def letter_x(self, number: int) -> int:
         """Return the left edge of a letter."""
         return self.x + round(number * ADVANCE * self.wide)
@@ -96,40 +101,54 @@ def lay_out(like: Like, name: str, language: str, *, low: bool) -> Layout:
         language: A key of `SENTENCES`.
         low: They stand at the lower edge, and smaller.
     """
-    page = _Page(like, low=low)
+    across, down = like.aspect if all(like.aspect) else (1, 1)
+    layout = _lay_out(_Page(like, down / across, low=low), name, language)
+    # Where there is no room for letters in their right shape, there is for others
+    return layout if _fits(layout, like) else _lay_out(_Page(like, 1.0, low=low), name, language)
+
+
+def _lay_out(page: _Page, name: str, language: str) -> Layout:
     title = page.name_line(known(" ".join(name.split())))
-    sentence = page.sentence_lines(*SENTENCES[language])
-    clock = page.clock_line()
+    lines = [title, *page.sentence_lines(*SENTENCES[language]), page.clock_line()]
     gap, bar = max(4, round(_GAP * page.unit)), max(2, round(_BAR_HIGH * page.unit) // 2 * 2)
-    above = [0, bar + 2 * gap, *(round(0.7 * gap) for _ in sentence[1:]), round(1.3 * gap)]
-    lines = [title, *sentence, clock]
-    total = sum(above) + sum(round(CELLS_HIGH * line.high) for line in lines)
-    y = like.height - round(1.5 * gap) - total if low else (like.height - total) // 2
+    above = [0, bar + 2 * gap, *(round(0.7 * gap) for _ in lines[2:-1]), round(1.3 * gap)]
+    y = page.top(sum(above) + sum(line.height for line in lines), gap)
     placed: list[Line] = []
     for line, distance in zip(lines, above, strict=True):
         y += distance
         placed.append(page.placed(line, y))
-        y += round(CELLS_HIGH * line.high)
+        y += line.height
     placed[-1] = _below(placed[-1], placed[-2])
-    too_low = max(0, placed[-1].rows()[1] - like.rows)
+    too_low = max(0, placed[-1].rows()[1] - page.rows)
     placed = [replace(line, y=line.y - MACROBLOCK * too_low) for line in placed]
-    bar_wide = round(_BAR_WIDE * like.width) // 2 * 2
-    bar_top = (placed[0].y + round(CELLS_HIGH * title.high) + gap) // 2 * 2
+    bar_wide = round(_BAR_WIDE * page.width) // 2 * 2
+    bar_top = (placed[0].y + title.height + gap) // 2 * 2
     return Layout(
         lines=tuple(placed),
-        bar=((like.width - bar_wide) // 4 * 2, bar_top, bar_wide, bar),
+        bar=((page.width - bar_wide) // 4 * 2, bar_top, bar_wide, bar),
         top=max(0, placed[0].y - gap) // 2 * 2,
+    )
+
+
+def _fits(layout: Layout, like: Like) -> bool:
+    return layout.lines[0].y >= 0 and all(
+        line.x >= 0 and line.parted and line.letter_x(len(line.words)) - line.wide <= like.width
+        for line in layout.lines
     )
 
 
 class _Page:
     """The picture, and how large letters are in it."""
 
-    def __init__(self, like: Like, *, low: bool) -> None:
-        across, down = like.aspect if all(like.aspect) else (1, 1)
-        self.squash = down / across  # width of a cell to its height
-        self.width = like.width
+    def __init__(self, like: Like, squash: float, *, low: bool) -> None:
+        self.squash = squash  # width of a cell to its height
+        self.width, self.height, self.rows = like.width, like.height, like.rows
+        self.low = low
         self.unit = min(like.height, like.width / self.squash) * (_LOW_SCALE if low else 1.0)
+
+    def top(self, height: int, gap: int) -> int:
+        """Return where texts of this height begin."""
+        return self.height - height - round(1.5 * gap) if self.low else (self.height - height) // 2
 
     def name_line(self, name: str) -> Line:
         """Return the camera's name, as large as it fits, else cut."""
