@@ -13,7 +13,7 @@ import pytest
 from ftp_stream.errors import StorageError
 from ftp_stream.model import FrameTable, Row, Source
 from ftp_stream.shell import frames
-from ftp_stream.shell.frames import FrameReader
+from ftp_stream.shell.frames import FrameReader, MemoryReader
 
 SILENCE = memoryview(b"silence")
 
@@ -142,3 +142,16 @@ async def test_closing_during_a_slow_read_leaves_its_descriptor_to_the_thread(
     (view,) = await reading
     assert len(view) == 10
     await asyncio.gather(*blockers)
+
+
+async def test_bytes_at_hand_are_read_in_the_same_way() -> None:
+    data = secrets.token_bytes(1000)
+    rows = table(
+        (int(Source.SIDECAR), 0, 10), (int(Row.AUDIO) | int(Source.SILENCE), 0, 7), (int(Source.SIDECAR), 10, 990)
+    )
+    memory = MemoryReader(data)
+    assert [bytes(each) for each in await memory.read(rows, 0, 3, SILENCE)] == [data[:10], b"silence", data[10:]]
+    assert [bytes(each) for each in await memory.read(rows, 2, 3, SILENCE)] == [data[10:]]
+    assert await memory.read(rows, 1, 1, SILENCE) == []
+    memory.close()
+    memory.close()

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import struct
 import sys
 import textwrap
 import time
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,9 +18,12 @@ import pytest
 from tests.support.files import Clip, make
 from tests.support.prepared import prepare_file
 
+from ftp_stream.core.request import SlateRequest
 from ftp_stream.errors import SegmentRefused, StorageError
+from ftp_stream.media.avc import Like, configuration
+from ftp_stream.media.slate import make_slate
 from ftp_stream.model import FileFact, FileId, Source
-from ftp_stream.shell.preparer import Preparer, lanes
+from ftp_stream.shell.preparer import Preparer, lanes, slates
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -392,6 +397,129 @@ async def test_a_state_directory_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file")
     with pytest.raises(StorageError, match="cannot use"):
         await Preparer(tmp_path / "state").__aenter__()
+
+
+# --- slates -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def request_() -> SlateRequest:
+    return SlateRequest(
+        configuration(Like(77, 0, 30, 320, 180, (1, 1)), 25, 1), 25.0, f"Cámara {secrets.token_hex(2)}", "es"
+    )
+
+
+def a_picture(path: Path, shade: int) -> Path:
+    """Write a picture of one grey."""
+    path.write_bytes(b"BM" + struct.pack("<IIIIiiHHIIiiII", 66, 0, 54, 40, 2, 2, 1, 24, 0, 0, 0, 0, 0, 0))
+    with path.open("ab") as file:
+        file.write(bytes([shade] * 6 + [0] * 2) * 2)
+    return path
+
+
+async def test_a_slate_is_made_once_for_all_who_ask_for_the_same(tmp_path: Path, request_: SlateRequest) -> None:
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    expected = make_slate(nothing, request_)
+    os.close(nothing)
+    async with preparing(tmp_path) as preparer:
+        one, two = await asyncio.gather(preparer.slate(request_), preparer.slate(request_))
+        assert one == expected
+        assert one is two is await preparer.slate(request_)
+        assert await preparer.slate(replace(request_, name="another")) != one
+
+
+async def test_a_slate_of_the_largest_pictures_finds_room_in_a_childs_memory(tmp_path: Path) -> None:
+    record = configuration(Like(100, 0, 51, 3840, 2160, (1, 1)), 30, 1)
+    async with preparing(tmp_path) as preparer:
+        slate = await preparer.slate(SlateRequest(record, 30.0, "4K", "en"), a_picture(tmp_path / "image", 90))
+    assert (slate.video.width, slate.video.height, slate.rate) == (3840, 2160, 30)
+
+
+async def test_a_users_picture_that_changes_makes_another_slate(tmp_path: Path, request_: SlateRequest) -> None:
+    async with preparing(tmp_path) as preparer:
+        plain = await preparer.slate(request_)
+        dark = await preparer.slate(request_, a_picture(tmp_path / "image", 20))
+        assert dark is await preparer.slate(request_, tmp_path / "image")
+        a_picture(tmp_path / "image", 200)
+        os.utime(tmp_path / "image", (1, 1))
+        light = await preparer.slate(request_, tmp_path / "image")
+    assert len({repr(each.keys) for each in (plain, dark, light)}) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("none", "SLATE_IMAGE=.*none cannot be opened: No such file"), ("", "it is not a file"), ("text", "SLATE_IMAGE")],
+)
+async def test_a_picture_that_is_none_is_refused_and_tried_again(
+    tmp_path: Path, request_: SlateRequest, name: str, words: str
+) -> None:
+    (tmp_path / "text").write_text("no picture")
+    async with preparing(tmp_path) as preparer:
+        for _ in range(2):
+            with pytest.raises(SegmentRefused, match=words):
+                await preparer.slate(request_, tmp_path / name)
+        await preparer.slate(request_)
+
+
+@pytest.mark.parametrize(
+    ("deed", "words"),
+    [
+        (SEGFAULT, "the slate cannot be made: its inspection crashed: signal 11"),
+        ("time.sleep(60)", "the slate cannot be made: its inspection did not end within 0.5 s"),
+        ("say(struct.pack('=IQ', 2, 0), b'{}')", "the slate cannot be made: .*damaged report"),
+        ("say(*encode_failure('why'))", "the slate cannot be made: why"),
+    ],
+)
+async def test_a_bad_child_makes_no_slate_and_the_next_one_may(
+    tmp_path: Path, request_: SlateRequest, deed: str, words: str
+) -> None:
+    async with preparing(tmp_path, children=1, deadline=0.5, command=misbehaving(tmp_path, deed)) as preparer:
+        for _ in range(2):
+            with pytest.raises(SegmentRefused, match=words):
+                await preparer.slate(request_)
+
+
+async def test_a_closed_pool_makes_no_slate(tmp_path: Path, request_: SlateRequest) -> None:
+    begun = tmp_path / "begun"
+    deed = f"open({str(begun)!r}, 'w').close(); time.sleep(60)"
+    preparer = Preparer(tmp_path / "state", children=1, command=misbehaving(tmp_path, deed))
+    await preparer.__aenter__()
+    tasks = [
+        asyncio.create_task(preparer.slate(each)) for each in (request_, request_, replace(request_, name="other"))
+    ]
+    await until(begun.exists)
+    tasks.append(asyncio.create_task(preparer.slate(request_)))
+    await asyncio.sleep(0)
+    await preparer.__aexit__()
+    for task in tasks:
+        with pytest.raises(StorageError, match="closed"):
+            await task
+    with pytest.raises(StorageError, match="closed"):
+        await preparer.slate(replace(request_, name="late"))
+
+
+async def test_whoever_stops_waiting_for_a_slate_leaves_it_to_the_others(
+    tmp_path: Path, request_: SlateRequest
+) -> None:
+    async with preparing(tmp_path) as preparer:
+        gone = asyncio.create_task(preparer.slate(request_))
+        stays = asyncio.create_task(preparer.slate(request_))
+        await asyncio.sleep(0)
+        gone.cancel()
+        assert (await stays).rate == 25
+        with pytest.raises(asyncio.CancelledError):
+            await gone
+
+
+async def test_few_slates_are_kept(tmp_path: Path, request_: SlateRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slates, "KEPT", 2)
+    requests = [replace(request_, name=name) for name in "abc"]
+    async with preparing(tmp_path) as preparer:
+        first = [await preparer.slate(each) for each in requests]
+        assert await preparer.slate(requests[1]) is first[1]
+        assert await preparer.slate(requests[0]) is not first[0]
+        assert await preparer.slate(requests[1]) is first[1]
+        assert await preparer.slate(requests[2]) is not first[2]
 
 
 # --- what a child gets ------------------------------------------------------------------------------------------------
