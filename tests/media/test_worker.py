@@ -15,9 +15,11 @@ from tests.support.files import Clip, make
 
 from ftp_stream.core.aac import DEFAULT_AUDIO
 from ftp_stream.core.inspection import PREFIX_BYTES, decode, decode_failure, decode_ready, lengths
-from ftp_stream.core.request import PrepareRequest, encode_request
+from ftp_stream.core.request import PrepareRequest, SlateRequest, encode_request
+from ftp_stream.core.slate import decode_slate
 from ftp_stream.errors import SegmentRefused, StorageError
 from ftp_stream.media import worker
+from ftp_stream.media.avc import Like, configuration
 from ftp_stream.model import Form
 
 if TYPE_CHECKING:
@@ -110,6 +112,17 @@ def test_sound_is_encoded_by_a_child_that_has_given_up_its_rights(tmp_path: Path
             assert got.sidecar_size == size > 0
 
 
+def test_the_same_child_makes_a_slate() -> None:
+    record = configuration(Like(100, 0, 30, 640, 360, (1, 1)), 25, 1)
+    nothing = os.open(os.devnull, os.O_RDWR)
+    with child("-m", "ftp_stream.media.worker", str(MEMORY)) as (parent, _):
+        decode_ready(receive(parent)[0])
+        socket.send_fds(parent, [encode_request(SlateRequest(record, 12.0, "x", "es"))], [nothing, nothing])
+        slate = decode_slate(*receive(parent))
+        assert (slate.video.width, slate.video.height, slate.rate) == (640, 360, 12)
+    os.close(nothing)
+
+
 def test_a_service_that_is_told_to_end_costs_no_file_an_attempt(tmp_path: Path) -> None:
     """systemd sends SIGTERM to all its processes: a child that died of it would blame the file in its hand."""
     movie = make(tmp_path / "x.mp4", Clip(seconds=0.4))
@@ -123,6 +136,8 @@ def test_what_a_library_prints_or_reads_does_not_disturb_the_reports() -> None:
     script = """
 import os, sys
 from ftp_stream.media import worker
+from ftp_stream.media.avc import Like, configuration
+from ftp_stream.model import Form
 parent = worker._take_socket()
 print("chatter", flush=True)
 os.write(1, b"more")
@@ -159,11 +174,11 @@ def test_whatever_goes_wrong_is_that_files_report(
     reason: str,
     storage: bool,  # noqa: FBT001 - expected answer
 ) -> None:
-    def prepare(*_: object) -> None:
+    def serve(*_: object) -> None:
         raise error
 
     file, aside = os.open(os.devnull, os.O_RDONLY), os.open(tmp_path / "aside", os.O_WRONLY | os.O_CREAT)
-    report = b"".join(worker._answer(prepare, REQUEST, file, aside, memory=MEMORY))
+    report = b"".join(worker._answer(serve, REQUEST, file, aside, memory=MEMORY))
     failure = decode_failure(report[PREFIX_BYTES:])
     assert isinstance(failure, StorageError if storage else SegmentRefused)
     assert reason in str(failure)
@@ -174,9 +189,9 @@ def test_whatever_goes_wrong_is_that_files_report(
 
 
 def test_a_disk_that_fills_up_with_the_last_bytes_is_a_failed_disk() -> None:
-    def prepare(_: int, aside: object, __: object) -> None:
+    def serve(_: int, aside: object, __: object) -> None:
         aside.write(b"frames")  # type: ignore[attr-defined]
 
     file, full = os.open(os.devnull, os.O_RDONLY), os.open("/dev/full", os.O_WRONLY)
-    report = b"".join(worker._answer(prepare, REQUEST, file, full, memory=MEMORY))
+    report = b"".join(worker._answer(serve, REQUEST, file, full, memory=MEMORY))
     assert isinstance(decode_failure(report[PREFIX_BYTES:]), StorageError)
