@@ -16,6 +16,8 @@ from ftp_stream.core.request import SlateRequest
 from ftp_stream.core.slate import CHOICES, Field, Moment, Slate
 from ftp_stream.errors import SegmentRefused
 from ftp_stream.media.avc import MACROBLOCK, Like, configuration, parse_sps, sps_of
+from ftp_stream.media.bits import BitReader, unescaped
+from ftp_stream.media.nal import split_prefixed
 from ftp_stream.media.slate import make_slate
 from ftp_stream.media.words import Line, lay_out
 
@@ -177,6 +179,23 @@ def test_a_second_has_the_pictures_of_its_rate_and_all_are_alike(rate: float) ->
         assert len(set(shown[second * slate.rate : (second + 1) * slate.rate])) == 1
     assert shown[0] == shown[2 * slate.rate] != shown[slate.rate]
     assert [frame.key_frame for frame in frames] == [number % slate.rate == 0 for number in range(len(frames))]
+
+
+def idr_ids(payload: bytes) -> set[int]:
+    """The idr_pic_id of all slices of a key frame."""
+    found = set()
+    for unit in split_prefixed(payload):
+        bits = BitReader(unescaped(unit)[1:])
+        bits.unsigned(), bits.unsigned(), bits.unsigned(), bits.fixed(8)
+        found.add(bits.unsigned())
+    return found
+
+
+def test_key_frames_that_follow_each_other_are_told_apart() -> None:
+    """H.264, 7.4.3: FFmpeg bears it otherwise, another decoder may take two for one."""
+    slow = made(SHAPES[0], 1.0)
+    assert [idr_ids(slow.second(count, PLAIN)[0]) for count in range(4)] == [{0}, {1}, {0}, {1}]
+    assert len(made(SHAPES[0], 2.0).keys) == 1
 
 
 def test_an_unknown_rate_is_a_usual_one() -> None:
