@@ -9,6 +9,8 @@ import pytest
 from rich.console import Console
 
 from ftp_stream.core.status import CameraStatus, Fault, Phase, ReceiverStatus, Status, StreamStatus
+from ftp_stream.core.uplink import SlowUplink
+from ftp_stream.errors import FaultKind
 from ftp_stream.view import Screen, duration, plain
 
 NOW = 1_700_000_000.0
@@ -107,6 +109,21 @@ def test_a_fault_is_told_with_its_code_its_cure_and_the_next_try() -> None:
     over = drawn(with_stream(replace(failed, phase=Phase.PLAYING, retry_at=None)))
     assert "the name is in use" in over
     assert "wait a minute" not in over
+
+
+@pytest.mark.parametrize("kind", list(FaultKind))
+def test_every_kind_of_fault_is_named(kind: FaultKind) -> None:
+    failed = replace(
+        STREAM, phase=Phase.BACKOFF, fault=Fault(NOW - 2, "media", "it ended", kind=kind), retry_at=NOW + 4
+    )
+    assert f"gate/tv {kind.value.replace('_', ' ')} media: it ended" in drawn(with_stream(failed))
+
+
+def test_a_slow_line_is_told_with_both_rates_and_a_cure() -> None:
+    text = drawn(with_stream(replace(STREAM, uplink=SlowUplink(1_200_000, 4_000_000))))
+    assert "gate/tv slow line the line takes 1.2 of 4.0 Mbit/s" in text
+    assert "set the camera to 960 kbit/s or less" in text
+    assert "line" not in drawn(STATUS)
 
 
 def test_problems_of_the_inbox_and_an_empty_service_are_told() -> None:

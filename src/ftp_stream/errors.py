@@ -3,10 +3,13 @@
 An expected end (a server that closes, an inbox without files) is an event or a verdict and never an exception.
 """
 
+from enum import StrEnum
+
 __all__ = [
     "ConfigError",
     "DestinationFault",
     "EncodingNeeded",
+    "FaultKind",
     "FtpStreamError",
     "InstallationError",
     "LocalProtocolError",
@@ -48,6 +51,30 @@ class EncodingNeeded(FtpStreamError):  # noqa: N818 - an answer, no failure
     """
 
 
+class FaultKind(StrEnum):
+    """What is wrong with a destination or the path to it, as far as the technician must act differently.
+
+    The step says how far it came; the kind says what it is.
+    """
+
+    NAME_UNKNOWN = "name_unknown"  # no address is found for its name
+    UNREACHABLE = "unreachable"  # no answer from its address, or no longer
+    REFUSED_CONNECTION = "refused_connection"  # nothing listens at its port
+    TLS_EXPIRED = "tls_expired"  # its certificate is out of date
+    TLS_UNTRUSTED = "tls_untrusted"  # its certificate proves nothing to us, for any other reason
+    TLS_FAILED = "tls_failed"  # no TLS comes about
+    NO_ANSWER = "no_answer"  # takes the connection and answers nothing
+    NOT_RTMP = "not_rtmp"  # what it says is no RTMP
+    REFUSED = "refused"  # says no, or closes before the publish begins
+    NAME_TAKEN = "name_taken"  # somebody publishes under our name
+    REFUSED_LATE = "refused_late"  # answers Start and closes, with nothing taken
+    TAKES_NOTHING = "takes_nothing"  # accepts the publish and reads nothing, or no more
+    DEAF = "deaf"  # reads, but no longer answers our pings as it did before
+    LOST = "lost"  # the connection ended
+    RESETS = "resets"  # ends the publish again and again, a few seconds after each start
+    READ = "read"  # no fault of the destination: a disk of this machine cannot be read
+
+
 class DestinationFault(FtpStreamError):  # noqa: N818 - a fault of the far end
     """A destination failed: its operator or the network must act; no file is to blame.
 
@@ -57,10 +84,21 @@ class DestinationFault(FtpStreamError):  # noqa: N818 - a fault of the far end
         code: The server's own code (``NetStream.Publish.BadName``), or "".
         description: The server's own words, or "".
         cure: The likely cure, in words, or "".
+        kind: What is wrong.
     """
 
-    def __init__(self, step: str, reason: str, *, code: str = "", description: str = "", cure: str = "") -> None:
+    def __init__(
+        self,
+        step: str,
+        reason: str,
+        *,
+        code: str = "",
+        description: str = "",
+        cure: str = "",
+        kind: FaultKind = FaultKind.LOST,
+    ) -> None:
         super().__init__(f"{step}: {reason}")
+        self.kind = kind
         self.step = step
         self.reason = reason
         self.code = code

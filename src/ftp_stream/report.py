@@ -22,9 +22,10 @@ from ftp_stream.core.status import (
     Skipped,
     SlateShown,
     Stopped,
+    UplinkJudged,
     scanned,
 )
-from ftp_stream.errors import DestinationFault
+from ftp_stream.errors import DestinationFault, FaultKind
 from ftp_stream.model import VerdictKind
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from ftp_stream.core.destinations import Preset
     from ftp_stream.core.status import Board
+    from ftp_stream.core.uplink import SlowUplink
     from ftp_stream.errors import StorageError
     from ftp_stream.model import OrderKey, Plan, PreparedSegment, Skip, Verdict
     from ftp_stream.supply import Hand, Supply
@@ -55,6 +57,7 @@ class StreamReport:
         self._told = (0, 0, 0)  # frames sent, bytes sent, frames confirmed
         self._preset = preset
         self._wanted: set[str] = set()  # cures that were told
+        self._slow: SlowUplink | None = None  # as it was told last
 
     def idle(self) -> None:
         """Nothing to send, and not connected."""
@@ -115,12 +118,24 @@ class StreamReport:
     def faulted(self, fault: DestinationFault | StorageError, delay: float) -> None:
         """The destination, or this machine's disk, failed; it is tried again after ``delay`` seconds."""
         if not isinstance(fault, DestinationFault):
-            fault = DestinationFault("read", str(fault), cure="look at the disk of this machine")
-        wall = self._wall()
-        self._board.post(Faulted(self._name, wall, fault.step, _words(fault), fault.code, fault.cure, wall + delay))
+            fault = DestinationFault("read", str(fault), cure="look at the disk of this machine", kind=FaultKind.READ)
+        wall, words = self._wall(), _words(fault)
+        self._board.post(Faulted(self._name, wall, fault.step, words, fault.code, fault.cure, wall + delay, fault.kind))
         fields = {"code": fault.code, "description": fault.description, "cure": fault.cure}
         given = {name: text for name, text in fields.items() if text}
-        self._log.warning("destination_fault", step=fault.step, reason=fault.reason, retry_in=round(delay, 1), **given)
+        said = {"kind": fault.kind.value, "step": fault.step, "reason": fault.reason}
+        self._log.warning("destination_fault", **said, retry_in=round(delay, 1), **given)
+
+    def uplink(self, slow: SlowUplink | None) -> None:
+        """Tell what holds of the path; the log hears of it when it becomes too slow and when it has recovered."""
+        if slow != self._slow:
+            self._board.post(UplinkJudged(self._name, self._wall(), slow))
+        if slow and self._slow is None:
+            rates = {"uplink_kbps": round(slow.uplink_bps / 1e3), "footage_kbps": round(slow.footage_bps / 1e3)}
+            self._log.warning("uplink_slow", **rates, cure=slow.cure)
+        elif self._slow and slow is None:
+            self._log.info("uplink_recovered")
+        self._slow = slow
 
     def stopped(self) -> None:
         """The stream ended on purpose."""

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from ftp_stream.config import Idle
 from ftp_stream.core.backoff import delays
+from ftp_stream.core.tries import Tries
+from ftp_stream.core.uplink import Uplink
 from ftp_stream.errors import DestinationFault, StorageError
 from ftp_stream.session import Session
 from ftp_stream.shell.publisher import Connection, connect
@@ -57,12 +59,18 @@ class Stream:
         self._connection: Connection | None = None
         self._session: Session | None = None
         self._flowing_since: float | None = None  # when this try's session began
+        self._tries = Tries()
+        self._uplink = Uplink()
         supply.wake_taker = self._wake
         supply.form = settings.form
 
     def progress(self) -> None:
         """Tell the counters to the status; called about once a second."""
-        self._report.progress(self._connection.protocol.rung if self._connection else "")
+        connection, session = self._connection, self._session
+        self._report.progress(connection.protocol.rung if connection else "")
+        if connection and session:
+            now = asyncio.get_running_loop().time()
+            self._report.uplink(self._uplink.look(now, connection.flow(), session.footage_bps))
 
     def stop(self) -> None:
         """Ask it to end: to the end of the GOP in hand, then a clean goodbye."""
@@ -79,8 +87,9 @@ class Stream:
                 self._flowing_since = None
                 try:
                     await self._publish()
+                    self._tries = Tries()
                 except (DestinationFault, StorageError) as fault:
-                    if self._has_flowed():
+                    if self._works_after(fault):
                         waits = self._delays()
                     await self._wait_after(fault, next(waits))
         finally:
@@ -157,12 +166,16 @@ class Stream:
             await connection.close(clean=clean)
             session.take_confirmations()  # also those that came with the goodbye, or just before a fault
 
-    def _has_flowed(self) -> bool:
+    def _works_after(self, fault: DestinationFault | StorageError) -> bool:
+        """Take note of how this try ended; say whether the destination counts as working all the same."""
         since = self._flowing_since
-        return since is not None and asyncio.get_running_loop().time() - since > PROVEN_AFTER
+        lasted = None if since is None else asyncio.get_running_loop().time() - since
+        if isinstance(fault, DestinationFault):
+            self._tries = self._tries.after(fault.kind, lasted)
+        return lasted is not None and lasted > PROVEN_AFTER and not self._tries.repeated
 
     async def _wait_after(self, fault: DestinationFault | StorageError, delay: float) -> None:
-        self._report.faulted(fault, delay)
+        self._report.faulted(self._tries.judged(fault) if isinstance(fault, DestinationFault) else fault, delay)
         try:
             async with asyncio.timeout(delay):
                 await self._stopping.wait()

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
     from ftp_stream.core.status import CameraStatus, Fault, ReceiverStatus, Status, StreamStatus
+    from ftp_stream.core.uplink import SlowUplink
 
 __all__ = ["Picture", "Screen", "duration", "plain"]
 
@@ -143,13 +144,15 @@ def _camera_line(camera: CameraStatus) -> Text:
 
 def _troubles(camera: CameraStatus, at: float) -> list[Text]:
     lines = [_fault(stream, stream.fault, at) for stream in camera.streams if stream.fault]
+    lines += [_slow(stream, stream.uplink) for stream in camera.streams if stream.uplink]
     lines += [Text(f"! {plain(problem)}", "yellow") for problem in camera.problems]
     return lines
 
 
 def _fault(stream: StreamStatus, fault: Fault, at: float) -> Text:
     standing = stream.phase in {Phase.BACKOFF, Phase.CONNECTING}
-    text = Text.assemble((f"✖ {plain(stream.name)}", "bold red" if standing else ""), f" {plain(fault.step)}: ")
+    state = fault.kind.replace("_", " ")
+    text = Text.assemble((f"✖ {plain(stream.name)} {state}", "bold red" if standing else ""), f" {plain(fault.step)}: ")
     text.append(plain(fault.words))
     text.append(f" ({plain(fault.code)})" if fault.code else "")
     text.append(f", {duration(at - fault.at)} ago")
@@ -159,6 +162,10 @@ def _fault(stream: StreamStatus, fault: Fault, at: float) -> Text:
     if not standing:
         text.stylize("dim")
     return text
+
+
+def _slow(stream: StreamStatus, uplink: SlowUplink) -> Text:
+    return Text.assemble((f"! {plain(stream.name)} slow line", "bold yellow"), f" {uplink.words}\n  {uplink.cure}")
 
 
 def _receiver(receiver: ReceiverStatus) -> Text:

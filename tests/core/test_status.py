@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from ftp_stream.core import status as told
 from ftp_stream.core.status import Board, CameraStatus, Phase, Status, StreamStatus, apply
+from ftp_stream.core.uplink import SlowUplink
+from ftp_stream.errors import FaultKind
 from ftp_stream.model import Action, FileFact, FileId, OrderKey, Plan, Verdict, VerdictKind
 
 STREAM = StreamStatus("yard/tv", "rtmp://tv/live/***")
@@ -82,13 +84,22 @@ def test_every_publish_after_the_first_is_a_reconnect() -> None:
 
 
 def test_a_fault_is_kept_and_the_next_try_is_told_only_while_waiting_for_it() -> None:
-    fault = told.Faulted("yard/tv", 50.0, "publish", "name in use", "NetStream.Publish.BadName", "wait", 51.6)
-    after = apply(STREAM, fault)
-    assert after.fault == told.Fault(50.0, "publish", "name in use", "NetStream.Publish.BadName", "wait")
+    said = ("publish", "name in use", "NetStream.Publish.BadName", "wait")
+    after = apply(STREAM, told.Faulted("yard/tv", 50.0, *said, 51.6, FaultKind.NAME_TAKEN))
+    assert after.fault == told.Fault(50.0, *said, FaultKind.NAME_TAKEN)
     assert after.retry_at == 51.6
     trying = apply(after, told.Connecting("yard/tv", 51.6))
     assert trying.retry_at is None
     assert trying.fault == after.fault
+
+
+def test_a_slow_line_is_told_until_it_has_recovered() -> None:
+    """Whatever else happens to the stream meanwhile."""
+    slow = apply(STREAM, told.UplinkJudged("yard/tv", 5.0, SlowUplink(1e6, 4e6)))
+    assert slow.uplink == SlowUplink(1e6, 4e6)
+    assert (slow.phase, slow.since) == (STREAM.phase, 5.0)
+    assert apply(slow, told.Faulted("yard/tv", 6.0, "media", "lost")).uplink == slow.uplink
+    assert apply(slow, told.UplinkJudged("yard/tv", 7.0, None)).uplink is None
 
 
 # --- the board ------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ftp_stream.errors import LocalProtocolError, RemoteProtocolError
+from ftp_stream.errors import FaultKind, LocalProtocolError, RemoteProtocolError
 from ftp_stream.rtmp import flv
 from ftp_stream.rtmp.amf0 import EcmaArray
 from ftp_stream.rtmp.bytereader import ByteReader
@@ -569,7 +569,8 @@ def test_a_server_that_answered_and_stands_still_is_a_fault_of_confirmation() ->
     assert not pair.publish.check(pair.now + PONG_TIMEOUT - 0.001)
     (fault,) = pair.publish.check(pair.now + PONG_TIMEOUT)
     assert isinstance(fault, Fault)
-    assert fault.step == "confirm"
+    assert (fault.step, fault.kind) == ("confirm", FaultKind.DEAF)
+    assert "stopped working" in fault.cure
     assert pair.publish.confirmed == 1
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.support.authority import Authority
 
-from ftp_stream.errors import DestinationFault
+from ftp_stream.errors import DestinationFault, FaultKind
 from ftp_stream.rtmp import confirm, publish
 from ftp_stream.rtmp.audit import payload_hash
 from ftp_stream.rtmp.chunks import ChunkWriter
@@ -260,8 +260,9 @@ async def test_a_server_that_stops_reading_is_given_up() -> None:
             await send_for_ever(connection)
         assert QUICK.progress <= time.monotonic() - begun < 5
         assert raised.value is connection.fault
-        assert raised.value.step == "media"
+        assert (raised.value.step, raised.value.kind) == ("media", FaultKind.TAKES_NOTHING)
         assert "took nothing" in raised.value.reason
+        assert raised.value.cure
 
 
 async def test_a_slow_server_is_no_faulty_one() -> None:
@@ -303,7 +304,7 @@ async def test_a_server_that_accepts_and_never_answers(impatient, mute, step) ->
         begun = time.monotonic()
         fault = await fault_of(receiver.url(key=KEY))
         assert impatient <= time.monotonic() - begun < impatient + 1
-        assert fault.step == step
+        assert (fault.step, fault.kind) == (step, FaultKind.NO_ANSWER)
         assert "no answer" in fault.reason
         await until(lambda: receiver.connections == 0)
 
@@ -317,7 +318,7 @@ async def test_a_server_that_says_start_and_closes_is_noticed_at_once() -> None:
                 assert connection.fault is fault
         except DestinationFault as early:  # the end came with the start
             fault = early
-    assert fault.step == "media"
+    assert (fault.step, fault.kind) == ("media", FaultKind.REFUSED_LATE)
     assert "key" in fault.cure
 
 
@@ -327,6 +328,7 @@ async def test_a_taken_name_is_told_with_the_servers_own_code_and_words() -> Non
         fault = await fault_of(receiver.url(key=KEY))
         assert first.fault is None
     assert (fault.step, fault.code) == ("publish", "NetStream.Publish.BadName")
+    assert fault.kind is FaultKind.NAME_TAKEN
     assert fault.description
     assert fault.cure
 
@@ -341,7 +343,7 @@ async def test_a_taken_name_is_noticed_in_every_way_of_refusing(duplicate) -> No
                 fault = await lost(second)
         except DestinationFault as early:
             fault = early
-        assert fault.step in {"publish", "media"}
+        assert (fault.step, fault.kind) in {("publish", FaultKind.REFUSED), ("media", FaultKind.REFUSED_LATE)}
         assert "in use" in fault.cure or "key" in fault.cure
         assert first.fault is None
 
@@ -358,7 +360,7 @@ async def test_a_publisher_that_is_kicked_out_is_told() -> None:
 async def test_an_unknown_application_is_a_fault_of_connect() -> None:
     async with Receiver(habits=Habits(apps=frozenset({"live"}))) as receiver:
         fault = await fault_of(receiver.url(app="other", key=KEY))
-    assert fault.step == "connect"
+    assert (fault.step, fault.kind) == ("connect", FaultKind.REFUSED)
     assert "application" in fault.cure
 
 
@@ -371,7 +373,7 @@ async def test_a_reset_in_the_middle_is_noticed_at_once() -> None:
         receiver.drop(reset=True)
         fault = await asyncio.wait_for(waiting, 2)
         assert fault is connection.fault
-        assert fault.step == "media"
+        assert (fault.step, fault.kind) == ("media", FaultKind.LOST)  # it had taken media: that is no refusal
         assert "reset" in fault.reason
 
 
@@ -399,6 +401,7 @@ async def test_what_a_server_said_before_a_reset_is_heard() -> None:
             send_gop(connection, 1)
             fault = await lost(connection)
     assert (fault.step, fault.code, fault.description) == ("media", "NetStream.Publish.Denied", words)
+    assert fault.kind is FaultKind.REFUSED
 
 
 async def test_a_server_that_speaks_something_else_is_told_apart() -> None:
@@ -408,7 +411,7 @@ async def test_a_server_that_speaks_something_else_is_told_apart() -> None:
 
     async with await asyncio.start_server(speak, "127.0.0.1", 0) as server:
         fault = await fault_of(f"rtmp://127.0.0.1:{server.sockets[0].getsockname()[1]}/live/{KEY}")
-    assert fault.step == "handshake"
+    assert (fault.step, fault.kind) == ("handshake", FaultKind.NOT_RTMP)
     assert "HTTP" in fault.reason
 
 

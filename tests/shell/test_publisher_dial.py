@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.support.authority import Authority, Certificate
 
-from ftp_stream.errors import DestinationFault
+from ftp_stream.errors import DestinationFault, FaultKind
 from ftp_stream.rtmp.url import parse_url
 from ftp_stream.shell.publisher import Limits, connect, dial
 from ftp_stream.shell.publisher.dial import Address, connect_tcp, resolve
@@ -64,7 +64,7 @@ async def fault_of(url: str, **options: object) -> DestinationFault:
 async def test_a_name_that_does_not_resolve_is_said_with_the_name() -> None:
     name = f"{secrets.token_hex(6)}.invalid"
     fault = await fault_of(f"rtmp://{name}/live/{KEY}")
-    assert fault.step == "resolve"
+    assert (fault.step, fault.kind) == ("resolve", FaultKind.NAME_UNKNOWN)
     assert name in fault.reason
     assert fault.cure
 
@@ -88,7 +88,7 @@ async def test_a_silent_name_server_holds_up_nobody_else(monkeypatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", silent)
     before = time.monotonic()
     faults = await asyncio.gather(*(fault_of(f"rtmp://nobody/live/{KEY}", limits=QUICK) for _ in range(40)))
-    assert {fault.step for fault in faults} == {"resolve"}
+    assert {(fault.step, fault.kind) for fault in faults} == {("resolve", FaultKind.NAME_UNKNOWN)}
     await asyncio.to_thread(lambda: None)
     assert time.monotonic() - before < 3
     asking = [thread for thread in threading.enumerate() if thread.name == "resolve nobody"]
@@ -122,7 +122,7 @@ async def test_families_take_turns_beginning_with_the_first(monkeypatch) -> None
 
 async def test_a_port_where_nobody_listens_is_refused_at_once() -> None:
     fault = await fault_of(f"rtmp://127.0.0.1:{free_port()}/live/{KEY}")
-    assert fault.step == "tcp"
+    assert (fault.step, fault.kind) == ("tcp", FaultKind.REFUSED_CONNECTION)
     assert "refused" in fault.reason
     assert fault.cure
 
@@ -131,7 +131,7 @@ async def test_a_host_that_does_not_answer_is_given_up_at_the_deadline(deaf_port
     before = time.monotonic()
     fault = await fault_of(f"rtmp://127.0.0.1:{deaf_port}/live/{KEY}", limits=QUICK)
     assert 0.3 <= time.monotonic() - before < 2
-    assert fault.step == "tcp"
+    assert (fault.step, fault.kind) == ("tcp", FaultKind.UNREACHABLE)
     assert "127.0.0.1" in fault.reason
 
 
@@ -179,6 +179,19 @@ async def test_every_address_that_failed_is_named() -> None:
         await connect_tcp(addresses, 5)
     assert "127.0.0.1" in raised.value.reason
     assert "127.0.0.2" in raised.value.reason
+
+
+async def test_of_several_addresses_one_that_refuses_shows_that_the_path_is_there() -> None:
+    """The other has no path at all: what helps is to look at the server."""
+    nowhere = Address(socket.AF_INET, ("255.255.255.255", 1))
+    for addresses in ([nowhere, local(free_port())], [local(free_port()), nowhere]):
+        with pytest.raises(DestinationFault) as raised:
+            await connect_tcp(addresses, 5)
+        assert raised.value.kind is FaultKind.REFUSED_CONNECTION
+        assert "that the server runs" in raised.value.cure
+    with pytest.raises(DestinationFault) as raised:
+        await connect_tcp([nowhere], 5)
+    assert raised.value.kind is FaultKind.UNREACHABLE
 
 
 async def test_a_cancelled_attempt_leaves_no_socket_behind(deaf_port) -> None:
@@ -251,7 +264,7 @@ async def test_a_server_that_cannot_prove_its_name_gets_nothing(authority, names
     async with tls_server(authority.certificate(*names)) as port:
         options = {"ca_file": authority.pem} if trusted else {}
         fault = await fault_of(f"rtmps://{host}:{port}/live/{KEY}", **options)
-    assert fault.step == "tls"
+    assert (fault.step, fault.kind) == ("tls", FaultKind.TLS_UNTRUSTED)
     assert words in fault.reason
     assert fault.cure
 
@@ -260,6 +273,7 @@ async def test_an_expired_certificate_is_said_to_be_expired(authority) -> None:
     async with tls_server(authority.expired("DNS:localhost")) as port:
         fault = await fault_of(f"rtmps://localhost:{port}/live/{KEY}", ca_file=authority.pem)
     assert "expired" in fault.reason
+    assert fault.kind is FaultKind.TLS_EXPIRED
 
 
 def write(path: Path, content: bytes | None) -> Path:
@@ -272,7 +286,7 @@ def write(path: Path, content: bytes | None) -> Path:
 async def test_an_unusable_authority_file_is_said_before_anything_is_sent(tmp_path, content) -> None:
     path = write(tmp_path / secrets.token_hex(4), content)
     fault = await fault_of(f"rtmps://127.0.0.1:{free_port()}/live/{KEY}", ca_file=path)
-    assert fault.step == "tls"
+    assert (fault.step, fault.kind) == ("tls", FaultKind.TLS_UNTRUSTED)
     assert str(path) in fault.reason
     assert "RTMP_CA_FILE" in fault.cure
 
@@ -289,7 +303,7 @@ async def test_a_renewed_authority_file_counts_at_the_next_connection(authority,
 async def test_a_server_that_says_nothing_to_tls_is_given_up_at_the_deadline() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         fault = await fault_of(f"rtmps://127.0.0.1:{silent.getsockname()[1]}/live/{KEY}", limits=QUICK)
-    assert fault.step == "tls"
+    assert (fault.step, fault.kind) == ("tls", FaultKind.NO_ANSWER)
     assert "rtmp://" in fault.cure
 
 
@@ -297,7 +311,7 @@ async def test_a_server_that_hangs_up_on_tls_is_a_fault_of_tls() -> None:
     server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
     async with server:
         fault = await fault_of(f"rtmps://127.0.0.1:{server.sockets[0].getsockname()[1]}/live/{KEY}")
-    assert fault.step == "tls"
+    assert (fault.step, fault.kind) == ("tls", FaultKind.TLS_FAILED)
     assert "rtmp://" in fault.cure
 
 
@@ -308,5 +322,5 @@ async def test_a_server_that_answers_something_else_than_tls_is_a_fault_of_tls()
 
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
         fault = await fault_of(f"rtmps://127.0.0.1:{server.sockets[0].getsockname()[1]}/live/{KEY}")
-    assert fault.step == "tls"
+    assert (fault.step, fault.kind) == ("tls", FaultKind.TLS_FAILED)
     assert "rtmp://" in fault.cure

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from ftp_stream.core.uplink import SlowUplink
+from ftp_stream.errors import FaultKind
 from ftp_stream.model import VerdictKind
 
 if TYPE_CHECKING:
@@ -44,6 +46,7 @@ __all__ = [
     "Stopped",
     "StreamEvent",
     "StreamStatus",
+    "UplinkJudged",
     "apply",
     "from_json",
     "scanned",
@@ -87,6 +90,7 @@ class Fault:
     words: str  # ours and the server's
     code: str = ""  # the server's own code, where it gave one
     cure: str = ""
+    kind: FaultKind = FaultKind.LOST
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +116,7 @@ class StreamStatus:
     connected_at: float | None = None  # when the last publish was accepted
     fault: Fault | None = None
     retry_at: float | None = None  # when a failed destination is tried again
+    uplink: SlowUplink | None = None  # where the path takes less than the footage needs: how much
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +190,12 @@ def _camera(data: dict[str, Any]) -> CameraStatus:
 
 
 def _stream(data: dict[str, Any]) -> StreamStatus:
-    fault = data.pop("fault")
-    return StreamStatus(**{**data, "phase": Phase(data["phase"])}, fault=Fault(**fault) if fault else None)
+    fault, uplink = data.pop("fault"), data.pop("uplink")
+    return StreamStatus(
+        **{**data, "phase": Phase(data["phase"])},
+        fault=Fault(**{**fault, "kind": FaultKind(fault["kind"])}) if fault else None,
+        uplink=SlowUplink(**uplink) if uplink else None,
+    )
 
 
 def _receiver(data: dict[str, Any]) -> ReceiverStatus:
@@ -278,6 +287,14 @@ class Faulted(StreamEvent):
     code: str = ""
     cure: str = ""
     retry_at: float | None = None
+    kind: FaultKind = FaultKind.LOST
+
+
+@dataclass(frozen=True, slots=True)
+class UplinkJudged(StreamEvent):
+    """The path to the destination was found too slow, or measured anew, or bears the footage again (``None``)."""
+
+    slow: SlowUplink | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -379,8 +396,10 @@ def _changes(status: StreamStatus, event: StreamEvent) -> dict[str, Any]:  # noq
             again = status.connected_at is not None
             return {"connected_at": event.wall, "reconnects": status.reconnects + again, "rung": ""}
         case Faulted():
-            fault = Fault(event.wall, event.step, event.words, event.code, event.cure)
+            fault = Fault(event.wall, event.step, event.words, event.code, event.cure, event.kind)
             return {"fault": fault, "retry_at": event.retry_at}
+        case UplinkJudged():
+            return {"uplink": event.slow}
     return {}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ftp_stream.errors import RemoteProtocolError
+from ftp_stream.errors import FaultKind, RemoteProtocolError
 from ftp_stream.rtmp import auth, messages
 from ftp_stream.rtmp.chunks import ChunkReader, ChunkWriter
 from ftp_stream.rtmp.events import (
@@ -17,7 +17,7 @@ from ftp_stream.rtmp.events import (
     StepDone,
     Unpublished,
 )
-from ftp_stream.rtmp.faults import Status, cure, read_status
+from ftp_stream.rtmp.faults import Status, cure, kind_of_refusal, read_status
 from ftp_stream.rtmp.handshake import client_handshake
 from ftp_stream.rtmp.lifecycle import STEPS, Happening, PublishState, follow
 from ftp_stream.rtmp.messages import Command, Parsed, UserControl, UserEvent, WindowAcknowledgementSize
@@ -206,10 +206,18 @@ class Conversation:
             self._command("deleteStream", Transaction.DELETE_STREAM, None, float(self.stream_id))
         self.advance(Happening.CLOSE)
 
-    def fail(self, reason: str, *, step: str = "", status: Status | None = None, remedy: str = "") -> None:
+    def fail(
+        self,
+        reason: str,
+        *,
+        kind: FaultKind = FaultKind.LOST,
+        step: str = "",
+        status: Status | None = None,
+        remedy: str = "",
+    ) -> None:
         """End with a fault of the step at hand."""
         code, description = (status.code, status.description) if status else ("", "")
-        self.events.append(Fault(step or STEPS[self.state], code, description, reason, remedy))
+        self.events.append(Fault(step or STEPS[self.state], code, description, reason, remedy, kind))
         self.advance(Happening.END)
 
     def advance(self, happening: Happening) -> None:
@@ -223,7 +231,8 @@ class Conversation:
 
     def _refuse(self, status: Status, remedy: str = "") -> None:
         remedy = remedy or cure(status.code, STEPS[self.state])
-        self.fail(f"the server refused: {status.words}", status=status, remedy=remedy)
+        kind = kind_of_refusal(status.code)
+        self.fail(f"the server refused: {status.words}", kind=kind, status=status, remedy=remedy)
 
     def _done(self, step: str, happening: Happening) -> None:
         self.advance(happening)

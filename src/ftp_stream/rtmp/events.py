@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from ftp_stream.errors import FaultKind
+
 if TYPE_CHECKING:
     from ftp_stream.rtmp.url import RtmpUrl
 
@@ -58,6 +60,7 @@ class Fault:
     description: str  # the server's own words, masked, or ""
     reason: str  # what happened, in words
     cure: str = ""  # what may help, in words, or ""
+    kind: FaultKind = FaultKind.LOST
 
 
 @dataclass(frozen=True, slots=True)

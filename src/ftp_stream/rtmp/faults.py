@@ -5,18 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ftp_stream.errors import FaultKind
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ftp_stream.rtmp.amf0 import Value
 
-__all__ = ["Status", "cure", "read_status"]
+__all__ = ["DEAF_CURE", "Status", "cure", "kind_of_refusal", "read_status"]
 
 _LIMIT = 300  # characters of a server's own words that are passed on
 
 _CHECK_KEY = "check the stream key (the last part of RTMP_URL), and user and password where the server wants them"
 _CHECK_APP = "check the application in RTMP_URL (rtmp://HOST/APP/KEY), and that the server lets us publish there"
 _ASK = "ask the server's operator"
+DEAF_CURE = "the server reads but has stopped working: look at its log, or restart it"
 
 _FATAL = {
     "NetConnection.Connect.AppShutdown": _ASK,
@@ -90,6 +93,11 @@ def read_status(values: tuple[Value, ...], mask: Callable[[str], str]) -> Status
 def cure(code: str, step: str) -> str:
     """Return what may help against a refusal, or ""."""
     return _FATAL.get(code) or _STEP_CURES.get(step, "")
+
+
+def kind_of_refusal(code: str) -> FaultKind:
+    """Return what a refusal with this code is."""
+    return FaultKind.NAME_TAKEN if code == "NetStream.Publish.BadName" else FaultKind.REFUSED
 
 
 def _text(value: Value) -> str:

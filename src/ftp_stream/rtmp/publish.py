@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from ftp_stream.errors import LocalProtocolError, RemoteProtocolError
+from ftp_stream.errors import FaultKind, LocalProtocolError, RemoteProtocolError
 from ftp_stream.rtmp import amf0, flv, messages
 from ftp_stream.rtmp.bytereader import ByteReader
 from ftp_stream.rtmp.chunks import ChunkWriter
@@ -27,7 +27,7 @@ from ftp_stream.rtmp.events import (
     StepDone,
     Unpublished,
 )
-from ftp_stream.rtmp.faults import cure
+from ftp_stream.rtmp.faults import DEAF_CURE, cure
 from ftp_stream.rtmp.lifecycle import STEPS, Happening, PublishState
 from ftp_stream.rtmp.messages import Acknowledgement, UserControl, UserEvent
 
@@ -118,11 +118,13 @@ class PublishProtocol:
         talk = self._talk
         talk.now = now
         if self.state in _AWAITED and now >= talk.since + COMMAND_TIMEOUT:
-            talk.fail(f"no answer for {COMMAND_TIMEOUT:g} s", remedy=cure("", STEPS[self.state]))
+            remedy = cure("", STEPS[self.state])
+            talk.fail(f"no answer for {COMMAND_TIMEOUT:g} s", kind=FaultKind.NO_ANSWER, remedy=remedy)
         elif self.state is PublishState.PUBLISHING:
             self._confirmations.check(now)
             if self._confirmations.stalled(now):
-                talk.fail(f"no answer to our pings for {PONG_TIMEOUT:g} s, as there was before", step="confirm")
+                reason = f"no answer to our pings for {PONG_TIMEOUT:g} s, as there was before"
+                talk.fail(reason, kind=FaultKind.DEAF, step="confirm", remedy=DEAF_CURE)
         return self._events()
 
     def transmitted(self, unsent: int, now: float) -> None:

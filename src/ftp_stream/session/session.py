@@ -81,7 +81,13 @@ class Session:
         self._filler = Filler(settings, supply, report)
         self._marks = Marks(supply, connection.protocol, report)
         self._frames = 0  # sent since the last mark
+        self._footage_bps = 0.0
         self._pause: asyncio.Future[None] | None = None
+
+    @property
+    def footage_bps(self) -> float:
+        """What the footage that is sent needs, bits per second at its own pace; 0 while there is none to send."""
+        return 0.0 if self._filler.active or self._starved else self._footage_bps
 
     def wake(self) -> None:
         """End the pause between two turns."""
@@ -228,6 +234,7 @@ class Session:
         self._playing = self._place(hand, hand.segment.table, hand.gop, now, filler=False)
         self._starved = False
         self._filler.end()
+        self._footage_bps = sum(hand.segment.table.size) * 8e6 / max(hand.segment.table.duration_us, 1)
         self._report.begun(hand, seam=seam)
         return self._playing
 

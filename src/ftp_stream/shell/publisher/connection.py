@@ -8,19 +8,20 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ftp_stream.errors import DestinationFault, RemoteProtocolError
+from ftp_stream.errors import DestinationFault, FaultKind, RemoteProtocolError
 from ftp_stream.rtmp.events import AuthNeeded, Fault, PublishStarted, Unpublished
 from ftp_stream.rtmp.handshake import RANDOM
 from ftp_stream.rtmp.lifecycle import PublishState
 from ftp_stream.rtmp.publish import PublishProtocol
 from ftp_stream.shell.publisher.outflow import Outflow
 from ftp_stream.shell.publisher.tcp import reset_on_close, tune
-from ftp_stream.shell.publisher.words import ended_in, fault_of, without_secrets, words_of
+from ftp_stream.shell.publisher.words import ended_in, fault_of, kind_of, without_secrets, words_of
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Iterable
 
+    from ftp_stream.core.uplink import Flow
     from ftp_stream.rtmp.events import Event
     from ftp_stream.rtmp.url import RtmpUrl
 
@@ -117,6 +118,10 @@ class Connection(asyncio.Protocol):
         now = self._loop.time()
         self.protocol.transmitted(self._outflow.look(now), now)
 
+    def flow(self) -> Flow:
+        """Return what has gone through this connection until now."""
+        return self._outflow.flow(self._loop.time())
+
     async def close(self, *, clean: bool) -> None:
         """End the connection and let go of its socket; harmless when done again.
 
@@ -163,13 +168,13 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Take what the server says, and answer."""
         if self._transport is None:
-            self._fail("the server spoke before we did, which no RTMP server does", self._state)
+            self._fail("the server spoke before we did, which no RTMP server does", self._state, FaultKind.NOT_RTMP)
             return
         state = self._state
         try:
             events = self.protocol.receive(data, self._loop.time())
         except RemoteProtocolError as error:
-            self._fail(f"the server does not speak RTMP as it should: {error}", state)
+            self._fail(f"the server does not speak RTMP as it should: {error}", state, FaultKind.NOT_RTMP)
             return
         self._handle(events)
         self.flush()
@@ -183,17 +188,19 @@ class Connection(asyncio.Protocol):
         """Fail, unless it has failed before or this side wanted it."""
         if exc is not None:
             self._hear_last_words()
-        self._fail(words_of(exc), self._state)
+        self._fail(words_of(exc), self._state, kind_of(exc))
         if not self._lost.done():
             self._lost.set_result(None)
 
     def pause_writing(self) -> None:
         """Take note that the buffer is full."""
         self._full = True
+        self._outflow.filled(self._loop.time())
 
     def resume_writing(self) -> None:
         """Let go whoever waits for room."""
         self._full = False
+        self._outflow.eased(self._loop.time())
         self._wake()
 
     # --- watching ---------------------------------------------------------------------------------------------------
@@ -214,8 +221,7 @@ class Connection(asyncio.Protocol):
     def _check_progress(self) -> None:
         still = self._loop.time() - self._outflow.progress_at
         if still >= self._limits.progress:
-            remedy = "the server or the network to it has stopped, or is too slow for the stream"
-            self._fail(f"the server took nothing for {still:.0f} s", self._state, remedy)
+            self._fail(f"the server took nothing for {still:.0f} s", self._state, FaultKind.TAKES_NOTHING)
 
     def _handle(self, events: Iterable[Event]) -> None:
         for event in events:
@@ -260,10 +266,11 @@ class Connection(asyncio.Protocol):
                 self._timer.cancel()
             self._wake()
 
-    def _fail(self, reason: str, state: PublishState, remedy: str = "") -> None:
+    def _fail(self, reason: str, state: PublishState, kind: FaultKind = FaultKind.LOST) -> None:
         """End for this reason, with the step and the likely cure that belong to the state it happened in."""
         lasted = None if self._started_at is None else self._loop.time() - self._started_at
-        self.end(ended_in(state, lasted, reason, remedy))
+        proven = lasted is not None and self.protocol.confirmed > 0
+        self.end(ended_in(state, reason, kind, lasted=lasted, proven=proven))
 
     def _hear_last_words(self) -> None:
         """Take what the server said before it reset the connection: a write that fails hides why it was refused."""

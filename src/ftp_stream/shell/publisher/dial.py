@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from ftp_stream.errors import DestinationFault
+from ftp_stream.errors import DestinationFault, FaultKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,11 +51,13 @@ async def resolve(host: str, port: int, deadline: float) -> list[Address]:
             found = await _getaddrinfo(host, port)
     except TimeoutError:
         cure = "check the name servers of this machine"
-        raise DestinationFault("resolve", f"no answer about {host} within {deadline:g} s", cure=cure) from None
+        words = f"no answer about {host} within {deadline:g} s"
+        raise DestinationFault("resolve", words, kind=FaultKind.NAME_UNKNOWN, cure=cure) from None
     except (OSError, UnicodeError) as error:
         words = getattr(error, "strerror", None) or "not a host name"
         cure = "check the host in RTMP_URL, and the name servers of this machine"
-        raise DestinationFault("resolve", f"cannot find {host}: {words}", cure=cure) from error
+        reason = f"cannot find {host}: {words}"
+        raise DestinationFault("resolve", reason, kind=FaultKind.NAME_UNKNOWN, cure=cure) from error
     return _in_turn(found)
 
 
@@ -111,8 +113,8 @@ async def connect_tcp(addresses: Sequence[Address], deadline: float) -> socket.s
             return await _race(addresses)
     except TimeoutError:
         where = ", ".join(map(str, addresses))
-        cure = _CURES[errno.ETIMEDOUT]
-        raise DestinationFault("tcp", f"no answer from {where} within {deadline:g} s", cure=cure) from None
+        words, cure = f"no answer from {where} within {deadline:g} s", _CURES[errno.ETIMEDOUT]
+        raise DestinationFault("tcp", words, kind=FaultKind.UNREACHABLE, cure=cure) from None
 
 
 async def _race(addresses: Sequence[Address]) -> socket.socket:
@@ -162,8 +164,12 @@ async def _attempt(address: Address) -> socket.socket:
 
 def _refused(failures: dict[str, OSError]) -> DestinationFault:
     words = "; ".join(f"{address}: {_words(error)}" for address, error in failures.items())
-    cure = next((_CURES[error.errno] for error in failures.values() if error.errno in _CURES), "")
-    return DestinationFault("tcp", words, cure=cure)
+    known = [error.errno for error in failures.values() if error.errno in _CURES]
+    # Where one of several addresses answers, if only with a no, the path is there
+    refused = errno.ECONNREFUSED in known
+    kind = FaultKind.REFUSED_CONNECTION if refused else FaultKind.UNREACHABLE
+    cure = _CURES[errno.ECONNREFUSED if refused else known[0]] if known else ""
+    return DestinationFault("tcp", words, kind=kind, cure=cure)
 
 
 def _words(error: OSError) -> str:

@@ -6,7 +6,7 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ftp_stream.errors import DestinationFault
+from ftp_stream.errors import DestinationFault, FaultKind
 from ftp_stream.rtmp.events import StepDone
 from ftp_stream.shell.publisher.connection import Connection, Limits
 from ftp_stream.shell.publisher.dial import connect_tcp, resolve
@@ -58,7 +58,8 @@ async def connect(
             raise
         await connection.close(clean=False)
         url = retry
-    raise DestinationFault("connect", "the server asks for a proof of identity again and again")
+    reason = "the server asks for a proof of identity again and again"
+    raise DestinationFault("connect", reason, kind=FaultKind.REFUSED)
 
 
 async def _open(
@@ -80,7 +81,8 @@ async def _open(
         async with asyncio.timeout(limits.tls):
             tls = await loop.start_tls(tcp, connection, context, server_hostname=url.host)
     except TimeoutError:
-        raise DestinationFault("tls", f"no answer within {limits.tls:g} s", cure=NOT_TLS) from None
+        reason = f"no answer within {limits.tls:g} s"
+        raise DestinationFault("tls", reason, kind=FaultKind.NO_ANSWER, cure=NOT_TLS) from None
     except OSError as error:
         raise tls_fault(error) from error
     assert tls is not None  # noqa: S101 - only where the transport is closing at once, which raises above

@@ -6,7 +6,7 @@ import ssl
 from functools import lru_cache
 from pathlib import Path
 
-from ftp_stream.errors import DestinationFault
+from ftp_stream.errors import DestinationFault, FaultKind
 
 __all__ = ["NOT_TLS", "tls_context", "tls_fault"]
 
@@ -23,6 +23,7 @@ _CERTIFICATE = {
     62: ("the server's certificate is for another name", "use the name in the certificate in RTMP_URL"),
     64: ("the server's certificate is not for this address", "use the name in the certificate in RTMP_URL"),
 }
+_EXPIRED = 10
 _SIGNS = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG", "HTTP_REQUEST"})
 
 
@@ -42,6 +43,7 @@ def tls_context(ca_file: Path | None) -> ssl.SSLContext:
         raise DestinationFault(
             "tls",
             f"cannot use the authority's certificate {ca_file}: {words}",
+            kind=FaultKind.TLS_UNTRUSTED,
             cure="RTMP_CA_FILE must name a readable PEM file with the certificate of the authority",
         ) from error
 
@@ -63,13 +65,12 @@ def tls_fault(error: OSError) -> DestinationFault:
     """Return what a failed TLS handshake means."""
     if isinstance(error, ssl.SSLCertVerificationError):
         words, cure = _CERTIFICATE.get(error.verify_code, (f"the server's certificate: {error.verify_message}", ""))
-        return DestinationFault("tls", words, cure=cure)
+        kind = FaultKind.TLS_EXPIRED if error.verify_code == _EXPIRED else FaultKind.TLS_UNTRUSTED
+        return DestinationFault("tls", words, kind=kind, cure=cure)
     if isinstance(error, ssl.SSLError):
         reason = error.reason or "protocol error"
         cure = NOT_TLS if reason in _SIGNS else ""
-        return DestinationFault("tls", f"the server and we cannot agree on TLS: {reason}", cure=cure)
-    return DestinationFault(
-        "tls",
-        f"the server ended the TLS handshake: {error.strerror or 'connection closed'}",
-        cure=NOT_TLS,
-    )
+        words = f"the server and we cannot agree on TLS: {reason}"
+        return DestinationFault("tls", words, kind=FaultKind.TLS_FAILED, cure=cure)
+    words = f"the server ended the TLS handshake: {error.strerror or 'connection closed'}"
+    return DestinationFault("tls", words, kind=FaultKind.TLS_FAILED, cure=NOT_TLS)
