@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 
 import pytest
 
+from ftp_stream.errors import FaultKind
 from ftp_stream.rtmp import events as publish_events
 from ftp_stream.rtmp import flv
 from ftp_stream.rtmp.chunks import Message
+from ftp_stream.rtmp.confirm import PONG_TIMEOUT
 from ftp_stream.rtmp.habits import (
     MEDIAMTX,
     NGINX_RTMP,
@@ -104,6 +107,18 @@ def test_pongs_confirm_every_group_where_pings_are_answered(habits):
     pair.play(4)
     assert (pair.publisher.confirmed == 4) == (habits is not NODE_MEDIA_SERVER)
     assert (pair.publisher.rung == "pong") == (habits is not NODE_MEDIA_SERVER)
+
+
+def test_a_deaf_server_takes_nothing_and_answers_nothing_from_then_on():
+    """And acknowledges what it reads all the same."""
+    pair = Pair(replace(NGINX_RTMP, deaf_after=500_000))
+    pair.play(10)
+    assert 3 <= pair.publisher.confirmed <= 5
+    assert 75 <= len(pair.messages(flv.VIDEO)) <= 130
+    assert pair.publisher._confirmations._meter.count > 2
+    pair.now += PONG_TIMEOUT
+    (fault,) = [event for event in pair.publisher.check(pair.now) if isinstance(event, publish_events.Fault)]
+    assert fault.kind is FaultKind.DEAF
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from tests.support.authority import Authority
 from ftp_stream.errors import ConfigError
 from ftp_stream.rtmp import flv
 from ftp_stream.rtmp.audit import compare, payload_hash
-from ftp_stream.rtmp.events import Fault, PublishStarted, Unpublished
+from ftp_stream.rtmp.events import Confirmed, Fault, PublishStarted, Unpublished
 from ftp_stream.rtmp.habits import MEDIAMTX, NGINX_RTMP, NODE_MEDIA_SERVER, Habits
 from ftp_stream.rtmp.publish import PublishProtocol
 from ftp_stream.rtmp.url import parse_url
@@ -134,6 +134,16 @@ class Publisher:
         self.writer.close()
 
 
+def contexts(directory: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """Return a server's TLS context for 127.0.0.1 and a client's that believes it."""
+    require(Authority.missing())
+    authority = Authority(directory)
+    certificate = authority.certificate("IP:127.0.0.1")
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(certificate.chain, certificate.key)
+    return server, ssl.create_default_context(cafile=str(authority.pem))
+
+
 # --- a publish ------------------------------------------------------------------------------------------------------
 
 
@@ -179,14 +189,9 @@ async def test_streams_are_audited_by_name_and_publishes_one_by_one(key):
 
 
 async def test_tls(tmp_path, key):
-    require(Authority.missing())
-    authority = Authority(tmp_path)
-    certificate = authority.certificate("IP:127.0.0.1")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate.chain, certificate.key)
+    context, client = contexts(tmp_path)
     async with Receiver(ssl=context, hashes=True) as receiver:
         assert receiver.url("live", key) == f"rtmps://127.0.0.1:{receiver.port}/live/{key}"
-        client = ssl.create_default_context(cafile=str(authority.pem))
         publisher = await Publisher(receiver.url("live", key)).start(client)
         pictures = await publisher.play(5, size=100_000)
         audit = receiver.audits[f"live/{key}"]
@@ -375,6 +380,50 @@ async def test_a_server_that_stops_reading(key):
         assert seen < 2_000_000
         assert receiver.publishing == 1  # no clock ends it
         publisher.writer.transport.abort()
+
+
+@pytest.mark.parametrize("secure", [False, True])
+async def test_a_server_that_reads_slowly_reads_so_much_a_second(key, secure, tmp_path):
+    """Over its whole time, whatever lies there; and as fast as it comes once it is told to."""
+    context, trust = contexts(tmp_path) if secure else (None, None)
+    habits = Habits(reads_per_second=400_000)
+    async with Receiver(habits=habits, ssl=context) as receiver:
+        publisher = await Publisher(receiver.url("live", key)).start(trust)
+        playing = asyncio.create_task(publisher.play(100, size=40_000))
+        video = receiver.audits[f"live/{key}"].current.video
+        begun, before = time.monotonic(), video.payload_bytes
+        await receiver.until(lambda: video.payload_bytes > before + 1_200_000)
+        rate = (video.payload_bytes - before) / (time.monotonic() - begun)
+        assert rate == pytest.approx(400_000, rel=0.25)
+        receiver.read_at(None)
+        begun = time.monotonic()
+        await receiver.until(lambda: video.frames == 100)
+        assert time.monotonic() - begun < 2
+        await playing
+        publisher.hang_up()
+
+
+async def test_a_server_that_goes_deaf_reads_on_and_answers_nothing(key):
+    async with Receiver(habits=Habits(deaf_after=100_000)) as receiver:
+        publisher = await Publisher(receiver.url("live", key)).start()
+        await publisher.play(10)
+        publisher.protocol.mark(1, time.monotonic())
+        await publisher.hear(lambda event: event == Confirmed(1))
+        await publisher.play(100, size=100_000, start=10)
+        publisher.protocol.mark(2, time.monotonic())
+        await publisher.flush()
+        await receiver.until(lambda: receiver_read(receiver) > 10_000_000)
+        assert receiver.publishing == 1
+        assert receiver.audits[f"live/{key}"].current.video.frames < 15
+        publisher.hang_up()
+        await receiver.until(lambda: receiver.connections == 0)
+        assert publisher.protocol.confirmed == 1
+
+
+def receiver_read(receiver: Receiver) -> int:
+    """Return the bytes that its only connection has read."""
+    (member,) = receiver._registry.members
+    return member._received
 
 
 async def test_a_server_that_resets(key):

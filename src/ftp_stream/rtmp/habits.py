@@ -138,7 +138,11 @@ class Habits:
     ack_margin: int = 0  # bytes above that: 1 where it must be exceeded
     read_size: int | None = None  # bytes of one read of its socket; None: whatever lies there
 
+    # --- failing
+    deaf_after: int | None = None  # bytes of the connection, after which it reads on and does nothing with it
+
     # --- failing, carried out by the shell
+    reads_per_second: float | None = None  # bytes that it reads at most; what more comes waits in the network
     stops_reading_after: int | None = None  # bytes of the connection, after which it reads nothing more
     reset_after: float | None = None  # from the start of a publish to a TCP reset
 

@@ -64,6 +64,7 @@ class ReceiveProtocol:
     def __init__(self, habits: Habits, *, random: bytes, now: float) -> None:
         self.habits = habits
         self._now = now
+        self._received = 0  # bytes
         self._reader = ByteReader()
         self._chunks = ChunkReader(habits.max_message, self._reader)
         self._writer = ChunkWriter()
@@ -147,6 +148,7 @@ class ReceiveProtocol:
     def _read(self, data: bytes) -> None:
         for count in self._acknowledger.received(len(data)):
             self._dialogue.send(Acknowledgement(count))
+        self._received += len(data)
         self._reader.feed(data)
         self._parse()
 
@@ -177,6 +179,8 @@ class ReceiveProtocol:
 
     def _on_message(self, message: Message) -> None:
         self._patience.heard(self._now)
+        if self.habits.deaf_after is not None and self._received > self.habits.deaf_after:
+            return
         if message.csid > self.habits.max_csid:
             raise RemoteProtocolError(f"chunk stream {message.csid} is over the limit of {self.habits.max_csid}")
         if message.type_id in _MEDIA:

@@ -23,6 +23,7 @@ __all__ = ["GOODBYE", "Connection"]
 
 GOODBYE = 1.0  # seconds for the last bytes of a connection that we close
 _UNREAD = 1 << 16  # bytes of our answers that a publisher may leave unread before it is read no further
+_NARROW = 1 << 16  # bytes that the kernel keeps for a connection that is read slowly, and as much for its own use
 _RANDOM = 1528  # bytes for the handshake
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER with 0 s: close sends RST
 
@@ -42,6 +43,9 @@ class Connection(asyncio.Protocol):
         self._recording: Recording | None = None  # of it
         self._received = 0  # bytes
         self._hangs = False  # it has stopped reading for good
+        self._unread = False  # the publisher does not read our answers
+        self._rest: asyncio.TimerHandle | None = None  # ends the rest after a read, where reading is slow
+        self._rests_until = 0.0
         self._reason = "the publisher closed the connection"
         self.peer = ""
         self.gone: asyncio.Future[None] = self._loop.create_future()
@@ -69,16 +73,19 @@ class Connection(asyncio.Protocol):
         limit = self._habits.stops_reading_after
         if limit is not None and self._received >= limit:
             self._hang()
+        if self._registry.reads_per_second is not None:
+            self._rest_after(len(data) / self._registry.reads_per_second, now)
         self._registry.wake()
 
     def pause_writing(self) -> None:
         """Read none of the publisher's questions while it does not read our answers."""
+        self._unread = True
         self._transport.pause_reading()
 
     def resume_writing(self) -> None:
         """Read on."""
-        if not self._hangs:
-            self._transport.resume_reading()
+        self._unread = False
+        self._read_on()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End what lasts, and be forgotten."""
@@ -86,8 +93,8 @@ class Connection(asyncio.Protocol):
             self._reason = f"the connection failed: {exc}"
         now = self._loop.time()
         self._take(self._rtmp.close(self._reason, now), now)
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in filter(None, (self._timer, self._rest)):
+            timer.cancel()
         self.gone.set_result(None)
         self._registry.leave(self, self._reason)
 
@@ -125,6 +132,24 @@ class Connection(asyncio.Protocol):
         self._transport.pause_reading()
         if self._timer is not None:
             self._timer.cancel()
+
+    def _rest_after(self, seconds: float, now: float) -> None:
+        """Reads nothing for as long as what was read should have taken."""
+        # A buffer of the kernel's own choice would take megabytes at once, and a slow server look like a quick one
+        self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _NARROW)
+        self._transport.pause_reading()
+        self._rests_until = max(self._rests_until, now) + seconds
+        if self._rest is not None:
+            self._rest.cancel()
+        self._rest = self._loop.call_at(self._rests_until, self._end_rest)
+
+    def _end_rest(self) -> None:
+        self._rest = None
+        self._read_on()
+
+    def _read_on(self) -> None:
+        if not (self._hangs or self._unread or self._rest):
+            self._transport.resume_reading()
 
     def _reset(self) -> None:
         with suppress(OSError):  # it is closed already

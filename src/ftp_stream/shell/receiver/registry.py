@@ -51,6 +51,7 @@ class Registry:
         on_event: Callable[[ReceiverEvent], None] | None,
     ) -> None:
         self.habits = habits
+        self.reads_per_second = habits.reads_per_second  # of each connection; may change while they last
         self.audits: dict[str, StreamAudit] = {}  # by app/key
         self.members: set[Member] = set()
         self.publishers: dict[str, Member] = {}  # by app/key

@@ -112,6 +112,10 @@ class Receiver:
         for member in list(self._registry.members):
             member.drop("the receiver ended it", reset=reset)
 
+    def read_at(self, bytes_per_second: float | None) -> None:
+        """Reads each connection so fast from its next read on, whatever the habits say; None: as fast as it comes."""
+        self._registry.reads_per_second = bytes_per_second
+
     async def until(self, condition: Callable[[], bool]) -> None:
         """Returns when the condition holds; it is looked at whenever something was received or has ended.
 
