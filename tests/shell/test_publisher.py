@@ -28,6 +28,7 @@ from ftp_stream.rtmp.habits import NGINX_RTMP, NODE_MEDIA_SERVER, PRESETS, Dupli
 from ftp_stream.rtmp.messages import Command, serialise
 from ftp_stream.rtmp.url import parse_url
 from ftp_stream.shell.publisher import Connection, Limits, connect
+from ftp_stream.shell.publisher.tcp import unacknowledged
 from ftp_stream.shell.receiver import Left, Receiver
 
 if TYPE_CHECKING:
@@ -243,6 +244,39 @@ async def test_writable_waits_while_the_buffer_is_full_and_no_longer() -> None:
             assert connection._tcp.get_write_buffer_size() <= limit
         assert limit - gop < largest < limit + 2 * gop
         await until(lambda: connection.protocol.confirmed == 200, 20)
+
+
+async def test_what_has_to_wait_waits_before_the_kernel() -> None:
+    """On a slow line the kernel would take megabytes: many seconds that nobody can pass over any more."""
+    habits = Habits(stops_reading_after=5000)
+    async with Receiver(habits=habits) as receiver, publishing(receiver.url(key=KEY), Limits()) as connection:
+        for number in range(1, 21):
+            send_gop(connection, number, 1 << 20)
+        await until(lambda: not connection.has_room)
+        assert connection.flow().written > 20 << 20
+        assert unacknowledged(connection._sock) < 1 << 20
+
+
+async def test_it_is_told_when_nothing_waited_last() -> None:
+    """Looked at before each write and whenever it is asked: what a path bears has left by then."""
+    now = asyncio.get_running_loop().time
+    habits, limits = Habits(reads_per_second=2e6), Limits(write_buffer=1 << 18)
+    async with Receiver(habits=habits) as receiver, publishing(receiver.url(key=KEY), limits=limits) as connection:
+        begun = now()
+        assert connection.has_room
+        assert connection.flow().clear_at >= begun
+        send_gop(connection, 1, 3 << 20)
+        clear_at = connection.flow().clear_at
+        await asyncio.sleep(0.2)
+        assert not connection.has_room
+        send_gop(connection, 2, 1 << 20)
+        assert connection.flow().clear_at == clear_at
+        await connection.writable()
+        assert connection.has_room
+        assert connection.flow().taken < connection.flow().written
+        receiver.read_at(None)
+        await until(lambda: connection.flow().taken == connection.flow().written)
+        assert connection.flow().clear_at > clear_at
 
 
 async def test_a_server_that_stops_reading_is_given_up() -> None:

@@ -15,7 +15,7 @@ __all__ = ["RECOVERY", "WINDOW", "Flow", "SlowUplink", "Uplink"]
 
 WINDOW = 12.0  # seconds over which a path is measured while data waits
 RECOVERY = 8.0  # seconds for which a slow path must bear the footage before it is believed
-BACKLOG = 3.0  # seconds of footage on the way: no path has so long a round trip that less than this means nothing
+BACKLOG = 3.0  # seconds of footage on the way, more than any round trip has: for those that the kernel's queue holds
 MISSED = 5.0  # seconds between two looks, beyond which nothing is known of what was between them
 
 _SHORT = 0.97  # of what the footage needs; a path that takes less is too slow, and the rest is the error of measuring
@@ -29,7 +29,7 @@ class Flow(NamedTuple):
 
     written: int  # bytes handed over
     taken: int  # bytes of those that the peer's TCP is known to have
-    full: float  # seconds in which as much waited as may wait, and whoever writes was to wait as well
+    clear_at: float  # monotonic time at which last nothing was seen to wait for the kernel
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Uplink:
             self._looks = deque([_Look(now, flow, 0.0)])
             self._waits = False
             return self.slow
-        waits = _waits(last, now, flow, footage_bps)
+        waits = _waits(last, flow, footage_bps)
         if waits is not self._waits:
             self._looks = deque([last])
             self._waits = waits
@@ -118,10 +118,9 @@ class Uplink:
         return self.slow
 
 
-def _waits(last: _Look, now: float, flow: Flow, footage_bps: float) -> bool:
-    """Whether data has waited since the last look: no room for most of the time, or much of it on the way."""
-    full = flow.full - last.flow.full >= (now - last.now) / 2
-    return full or (flow.written - flow.taken) * 8 >= BACKLOG * footage_bps
+def _waits(last: _Look, flow: Flow, footage_bps: float) -> bool:
+    """Whether data has waited ever since the last look, before the kernel or within it."""
+    return flow.clear_at <= last.now or (flow.written - flow.taken) * 8 >= BACKLOG * footage_bps
 
 
 def _taken(first: _Look, last: _Look) -> int:

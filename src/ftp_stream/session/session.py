@@ -122,8 +122,7 @@ class Session:
         if self._stopping:
             await self._finish_gop()
             return False
-        while await self._send_some(now):
-            await self._connection.writable()
+        while self._connection.has_room and await self._send_some(now):
             self.take_confirmations()
         self._connection.flush()
         return not self._over

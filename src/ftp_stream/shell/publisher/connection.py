@@ -77,12 +77,17 @@ class Connection(asyncio.Protocol):
         """Why the connection has failed, once it has."""
         return self._fault
 
+    @property
+    def has_room(self) -> bool:
+        """Whether more is to be sent now: less than `Limits.write_buffer` waits already."""
+        return not self._full
+
     def flush(self) -> None:
         """Hand what the protocol wants sent to the transport in one write; never blocks; nothing after a fault. HOT."""
         buffers = self.protocol.data_to_send()
         if buffers and self._fault is None and self._transport is not None:
             data = b"".join(buffers)
-            self._outflow.written += len(data)
+            self._outflow.write(len(data), self._loop.time())
             self._transport.write(data)
 
     async def writable(self) -> None:
@@ -195,12 +200,10 @@ class Connection(asyncio.Protocol):
     def pause_writing(self) -> None:
         """Take note that the buffer is full."""
         self._full = True
-        self._outflow.filled(self._loop.time())
 
     def resume_writing(self) -> None:
         """Let go whoever waits for room."""
         self._full = False
-        self._outflow.eased(self._loop.time())
         self._wake()
 
     # --- watching ---------------------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ class Outflow:
         now: Monotonic time, seconds.
     """
 
-    __slots__ = ("_full", "_full_since", "_sock", "_taken", "progress_at", "transports", "written")
+    __slots__ = ("_clear_at", "_sock", "_taken", "progress_at", "transports", "written")
 
     def __init__(self, sock: socket.socket, now: float) -> None:
         self.written = 0  # bytes handed to the transport
@@ -34,29 +34,28 @@ class Outflow:
         self.progress_at = now  # when the peer was last seen to take something, or had nothing to take
         self._sock = sock
         self._taken = 0  # bytes, the most that the peer was seen to have
-        self._full = 0.0  # seconds, until the buffer was last full
-        self._full_since: float | None = None
+        self._clear_at = now
 
-    def filled(self, now: float) -> None:
-        """As much waits as may."""
-        if self._full_since is None:
-            self._full_since = now
-
-    def eased(self, now: float) -> None:
-        """There is room again."""
-        if self._full_since is not None:
-            self._full += now - self._full_since
-            self._full_since = None
+    def write(self, size: int, now: float) -> None:
+        """Count bytes that are handed over now. HOT."""
+        if not self._waiting():  # it is looked at before the write: then a path that bears it all has long taken it
+            self._clear_at = now
+        self.written += size
 
     def flow(self, now: float) -> Flow:
-        """Return the totals since the connection began."""
+        """Return what has moved since the connection began."""
         self.look(now)
-        lasting = 0.0 if self._full_since is None else now - self._full_since
-        return Flow(self.written, self._taken, self._full + lasting)
+        if not self._waiting():
+            self._clear_at = now
+        return Flow(self.written, self._taken, self._clear_at)
+
+    def _waiting(self) -> int:
+        """Return how many bytes the kernel has not taken yet."""
+        return sum(transport.get_write_buffer_size() for transport in self.transports)
 
     def unsent(self) -> int:
         """Return how many bytes are not known to be at the peer's kernel."""
-        waiting = sum(transport.get_write_buffer_size() for transport in self.transports)
+        waiting = self._waiting()
         try:
             return waiting + unacknowledged(self._sock)
         except OSError:  # closed: it will not be known any more

@@ -10,11 +10,12 @@ __all__ = ["reset_on_close", "tune", "unacknowledged"]
 
 _SIOCOUTQ = 0x5411  # linux/sockios.h, tcp(7): bytes in the send queue that the peer has not acknowledged
 _KEEPALIVE = ((socket.TCP_KEEPIDLE, 15), (socket.TCP_KEEPINTVL, 5), (socket.TCP_KEEPCNT, 3))  # seconds, seconds, probes
+_NOT_SENT = 1 << 18  # bytes that the kernel takes ahead of what the path takes; of its own it keeps megabytes
 _INT = struct.Struct("i")
 
 
 def tune(sock: socket.socket, user_timeout: float) -> None:
-    """Send at once, and notice a peer that has gone.
+    """Send at once, keep what has to wait where it counts, and notice a peer that has gone.
 
     Args:
         sock: A TCP socket.
@@ -22,6 +23,7 @@ def tune(sock: socket.socket, user_timeout: float) -> None:
             lets a silently broken path hold a publisher for a quarter of an hour.
     """
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _NOT_SENT)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(user_timeout * 1000))
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)  # a stream that sends nothing must notice as well
     for option, value in _KEEPALIVE:
