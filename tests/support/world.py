@@ -128,6 +128,7 @@ class World:
     hold_seconds: float = 20.0
     slate_image: Path | None = None
     language: Language = Language.EN
+    ca_file: Path | None = None  # of the authority that rtmps destinations are believed by
     state_name: str = "state"
     statuses: list[Status] = field(default_factory=list)
 
@@ -142,7 +143,7 @@ class World:
     def settings(self) -> Settings:
         """Return the settings of the one camera ``gate``."""
         destinations = tuple(
-            DestinationSettings(name, SecretStr(url), preset=self.preset, video=self.video)
+            DestinationSettings(name, SecretStr(url), self.ca_file, preset=self.preset, video=self.video)
             for name, url in self.urls.items()
         )
         camera = CameraSettings(
