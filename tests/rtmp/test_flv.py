@@ -90,6 +90,70 @@ def sample(request) -> Sample:
     return made
 
 
+# --- AV1: FFmpeg's encoder puts a temporal delimiter before each frame, which no MP4 and no Matroska holds -----------
+
+DELIMITER = b"\x12\x00"
+
+
+def encode_av1(container: str) -> bytes:
+    file = io.BytesIO()
+    with av.open(file, "w", format=container) as out:
+        video = out.add_stream("libsvtav1", rate=25)
+        video.width, video.height, video.pix_fmt = 96, 64, "yuv420p"
+        video.options = {"preset": "12", "svtav1-params": "keyint=8:lp=1"}
+        noise = random.Random(1)  # noqa: S311 - the same noise in every container
+        for number in range(FRAMES):
+            picture = av.VideoFrame(96, 64, "yuv420p")
+            for plane in picture.planes:
+                plane.update(noise.randbytes(plane.buffer_size))
+            picture.pts, picture.time_base = number, Fraction(1, 25)
+            out.mux(video.encode(picture))
+        out.mux(video.encode(None))
+    return file.getvalue()
+
+
+def test_av1_bodies_equal_ffmpegs():
+    """Sequence header and every frame, as an MP4 holds them; FFmpeg's colorInfo is left out as for HEVC."""
+    with av.open(io.BytesIO(encode_av1("mp4"))) as source:
+        record = bytes(source.streams.video[0].codec_context.extradata)
+        frames = [(packet.is_keyframe, bytes(packet)) for packet in source.demux() if packet.size]
+    theirs = [tag.body for tag in flv.read_tags(encode_av1("flv")) if tag.type == flv.VIDEO]
+    theirs = [body for body in theirs if not body.startswith(b"\xd4av01\x02\x00\x09colorInfo")]
+    ours = [flv.av1_sequence_header(record)]
+    ours += [flv.video_header("av1", key, 0) + DELIMITER + payload for key, payload in frames]
+    assert len(frames) == FRAMES
+    assert sum(key for key, _ in frames) == 3
+    assert ours == theirs
+    read = [flv.parse_video(body) for body in theirs]
+    assert [(tag.kind, tag.codec, tag.key, tag.cts_ms) for tag in read[1:]] == [
+        (Kind.FRAME, "av1", key, 0) for key, _ in frames
+    ]
+
+
+def test_av1_without_temporal_delimiters_is_the_same_to_ffmpeg():
+    with av.open(io.BytesIO(encode_av1("mp4"))) as source:
+        record = bytes(source.streams.video[0].codec_context.extradata)
+        frames = [(packet.is_keyframe, bytes(packet)) for packet in source.demux() if packet.size]
+    bodies = [flv.video_header("av1", key, 0) + payload for key, payload in frames]
+    data = flv.file_header(audio=False) + flv.tag(flv.VIDEO, 0, flv.video_sequence_header("av1", record))
+    data += b"".join(flv.tag(flv.VIDEO, 40 * number, body) for number, body in enumerate(bodies))
+    with av.open(io.BytesIO(data), format="flv") as source:
+        assert len(list(source.decode(video=0))) == FRAMES
+
+
+@pytest.mark.parametrize("cts", [-1, 1])
+def test_an_offset_of_av1_is_our_error(cts):
+    with pytest.raises(LocalProtocolError, match=f"'av1'.* {cts} ms"):
+        flv.video_header("av1", KEY, cts)
+
+
+def test_every_codec_of_the_model_has_a_sequence_header():
+    bodies = {codec: flv.video_sequence_header(codec, b"record") for codec in VideoCodec}
+    assert {flv.parse_video(body)[:2] for body in bodies.values()} == {(Kind.CONFIG, str(codec)) for codec in bodies}
+    with pytest.raises(LocalProtocolError, match="vp6"):
+        flv.video_sequence_header("vp6", b"record")
+
+
 def is_color_info(tag: flv.Tag) -> bool:
     return tag.type == flv.VIDEO and tag.body.startswith(b"\xd4hvc1\x02\x00\x09colorInfo")
 
@@ -210,7 +274,10 @@ def test_an_unknown_codec_is_our_error(cts):
         (b"\x57\x00", (Kind.OTHER, "avc", False, 0, 1)),
         (b"\x12", (Kind.OTHER, "codec 2", True, 0, 1)),
         (b"\x92hvc1", (Kind.END, "hevc", True, 0, 5)),
-        (b"\x91av01\x01\x02\x03", (Kind.FRAME, "av01", True, 0, 5)),
+        (b"\x91av01\x01\x02\x03", (Kind.FRAME, "av1", True, 0, 5)),
+        (b"\xa1av01\x0a", (Kind.FRAME, "av1", False, 0, 5)),
+        (b"\x90av01\x81", (Kind.CONFIG, "av1", True, 0, 5)),
+        (b"\x91vp09\x01\x02\x03", (Kind.FRAME, "vp09", True, 0, 5)),
         (b"\x91avc1\x01\x02\x03", (Kind.FRAME, "avc", True, 0x010203, 8)),
         (b"\x97\x00\x00\x00\x00", (Kind.OTHER, "\0\0\0\0", True, 0, 5)),
         (b"\xd4hvc1\x02", (Kind.OTHER, "hevc", False, 0, 5)),

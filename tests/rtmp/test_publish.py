@@ -149,7 +149,7 @@ def test_the_whole_way_is_said_in_the_order_that_all_servers_accept() -> None:
     assert isinstance(properties, dict)
     assert (properties["app"], properties["tcUrl"]) == ("app", "rtmp://host/app")
     assert properties["type"] == "nonprivate"
-    assert properties["fourCcList"] == ["hvc1"]
+    assert properties["fourCcList"] == ["hvc1", "av01"]
 
     assert pair.result(1.0, {"fmsVer": "x"}, {"level": "status", "code": "c"}) == [StepDone("connect")]
     assert pair.flush() == [
@@ -435,6 +435,8 @@ def test_media_goes_out_as_flv_bodies_on_its_own_chunk_streams() -> None:
     publish.send_video("avc", INTER, 40, -40, b"inter")
     publish.send_video_config("hevc", b"hvcC", 80)
     publish.send_video("hevc", KEY, 80, 0, b"key")
+    publish.send_video_config("av1", b"av1C", 120)
+    publish.send_video("av1", KEY, 120, 0, b"key")
     assert pair.flush() == [
         Data(("@setDataFrame", "onMetaData", EcmaArray(width=64.0, stereo=True)), 7),
         Video(0, flv.avc_sequence_header(b"avcC"), 7),
@@ -444,8 +446,10 @@ def test_media_goes_out_as_flv_bodies_on_its_own_chunk_streams() -> None:
         Video(40, flv.video_header("avc", INTER, -40) + b"inter", 7),
         Video(80, flv.hevc_sequence_header(b"hvcC"), 7),
         Video(80, flv.video_header("hevc", KEY, 0) + b"key", 7),
+        Video(120, flv.av1_sequence_header(b"av1C"), 7),
+        Video(120, flv.video_header("av1", KEY, 0) + b"key", 7),
     ]
-    assert [message.csid for message in pair.received[-8:]] == [8, 6, 4, 6, 4, 6, 6, 6]
+    assert [message.csid for message in pair.received[-10:]] == [8, 6, 4, 6, 4, 6, 6, 6, 6, 6]
 
 
 @pytest.mark.parametrize("state", [*BEFORE_MEDIA, PublishState.CLOSING])

@@ -101,7 +101,7 @@ class Conversation:
             "type": "nonprivate",
             "flashVer": FLASH_VERSION,
             "tcUrl": self._url.tc_url,
-            "fourCcList": ["hvc1"],  # Enhanced RTMP v2, "Enhancing NetConnection connect Command"
+            "fourCcList": ["hvc1", "av01"],  # Enhanced RTMP v2, "Enhancing NetConnection connect Command"
         }
         self._command("connect", Transaction.CONNECT, properties)
 

@@ -1,15 +1,16 @@
 """FLV tag bodies, which are also the bodies of RTMP's audio and video messages, and FLV files around them.
 
-Video File Format Specification 10.1, annex E, for AVC and AAC; Enhanced RTMP v2 ("ExVideoTagHeader") for HEVC.
+Video File Format Specification 10.1, annex E, for AVC and AAC; Enhanced RTMP v2 ("ExVideoTagHeader") for HEVC and AV1.
 Byte for byte what FFmpeg's FLV muxer writes, with these differences, all on purpose:
 
-- HEVC: FFmpeg puts a Metadata packet (``colorInfo``) before the first frame. It repeats what the bitstream says of
-  itself, only few servers read it, and a server that takes it for a frame stores garbage: it is not made here.
+- HEVC and AV1: FFmpeg puts a Metadata packet (``colorInfo``) before the first frame. It repeats what the bitstream
+  says of itself, only few servers read it, and a server that takes it for a frame stores garbage: it is not made here.
 - Times: FFmpeg masks them to 31 bits; here the field holds all 32.
 - FFmpeg ends an AVC track with an "end of sequence" tag: see ``AVC_END_OF_SEQUENCE``.
 
 FFmpeg and this module agree on the form for HEVC frames: CodedFramesX, which has no composition time, where the
 offset is 0, else CodedFrames. Both are ``hvc1``: length-prefixed NAL units and an HEVCDecoderConfigurationRecord.
+AV1 frames are CodedFrames, which have no composition time there: AV1 shows its frames in the order of decoding.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ __all__ = [
     "VideoTag",
     "aac_sequence_header",
     "audio_header",
+    "av1_sequence_header",
     "avc_sequence_header",
     "file_header",
     "hevc_sequence_header",
@@ -45,6 +47,7 @@ __all__ = [
     "read_tags",
     "tag",
     "video_header",
+    "video_sequence_header",
 ]
 
 Buffer = bytes | bytearray | memoryview
@@ -56,8 +59,9 @@ DATA = 18
 
 AVC_END_OF_SEQUENCE = b"\x17\x02\x00\x00\x00"
 _AAC_RAW = b"\xaf\x01"
-_FOURCC = {"hevc": b"hvc1"}
-_FOURCC_CODEC = {b"hvc1": "hevc", b"avc1": "avc"}
+_FOURCC = {"hevc": b"hvc1", "av1": b"av01"}
+_FOURCC_CODEC = {b"hvc1": "hevc", b"avc1": "avc", b"av01": "av1"}
+_REORDERED = frozenset({"avc", "hevc"})  # their CodedFrames have a composition time
 _LEGACY_CODEC = {7: "avc", 12: "hevc"}  # 12 is no standard, but what many Chinese encoders send
 _CTS_LIMIT = 1 << 23  # SI24
 _BODY_LIMIT = 1 << 24  # UI24
@@ -73,12 +77,12 @@ def video_header(codec: str, key: bool, cts_ms: int) -> bytes:  # noqa: FBT001 -
     """The bytes before the payload of one coded video frame.
 
     Args:
-        codec: "avc" or "hevc".
+        codec: "avc", "hevc" or "av1".
         key: A decoder can begin at this frame.
-        cts_ms: Composition offset, presentation minus decoding time, milliseconds; a signed 24-bit number.
+        cts_ms: Composition offset, presentation minus decoding time, milliseconds; a signed 24-bit number, 0 for AV1.
 
     Raises:
-        LocalProtocolError: Another codec, or an offset that 24 bits do not hold.
+        LocalProtocolError: Another codec, or an offset that cannot be said.
     """
     if not -_CTS_LIMIT <= cts_ms < _CTS_LIMIT:
         raise LocalProtocolError(f"a composition offset of {cts_ms} ms does not fit into 24 bits")
@@ -86,6 +90,10 @@ def video_header(codec: str, key: bool, cts_ms: int) -> bytes:  # noqa: FBT001 -
     frame_type = 0x10 if key else 0x20
     if codec == "avc":
         return bytes((frame_type | 7, 1)) + cts
+    if codec not in _REORDERED:
+        if cts_ms:
+            raise LocalProtocolError(f"{codec!r} video cannot have a composition offset, here {cts_ms} ms")
+        return bytes((0x80 | frame_type | 1,)) + _fourcc(codec)
     if cts_ms:
         return bytes((0x80 | frame_type | 1,)) + _fourcc(codec) + cts
     return bytes((0x80 | frame_type | 3,)) + _fourcc(codec)
@@ -113,6 +121,26 @@ def hevc_sequence_header(record: Buffer) -> bytes:
     return b"\x90hvc1" + record
 
 
+def av1_sequence_header(record: Buffer) -> bytes:
+    """The body that announces an AV1CodecConfigurationRecord (AV1 in ISOBMFF 2.3.3), Enhanced RTMP."""
+    return b"\x90av01" + record
+
+
+_SEQUENCE_HEADERS = {"avc": avc_sequence_header, "hevc": hevc_sequence_header, "av1": av1_sequence_header}
+
+
+def video_sequence_header(codec: str, record: Buffer) -> bytes:
+    """The body that announces a configuration record of any video codec that can be published.
+
+    Raises:
+        LocalProtocolError: It is none of them.
+    """
+    try:
+        return _SEQUENCE_HEADERS[codec](record)
+    except KeyError:
+        raise LocalProtocolError(f"no way to publish {codec!r} video") from None
+
+
 def aac_sequence_header(config: Buffer) -> bytes:
     """The body that announces an AudioSpecificConfig (ISO/IEC 14496-3 1.6.2.1)."""
     return b"\xaf\x00" + config
@@ -131,7 +159,7 @@ def metadata(
     """The values of ``onMetaData`` (E.5), in FFmpeg's order; what is 0, so unknown, is left out.
 
     Args:
-        codec: "avc" or "hevc".
+        codec: "avc", "hevc" or "av1".
         width: Pixels.
         height: Pixels.
         frame_rate: Per second.
@@ -168,7 +196,7 @@ class VideoTag(NamedTuple):
     """A video message's body taken apart; a tuple, since one is made per frame received."""
 
     kind: Kind
-    codec: str  # "avc", "hevc", or the codec's FourCC or number as text
+    codec: str  # "avc", "hevc", "av1", or the codec's FourCC or number as text
     key: bool
     cts_ms: int
     payload_at: int  # where the payload begins in the body
@@ -226,7 +254,7 @@ def _enhanced_video_tag(head: bytes) -> VideoTag:
     kind = _EX_KINDS.get(packet_type, Kind.OTHER)
     codec = _FOURCC_CODEC.get(fourcc) or fourcc.decode("latin-1")
     key = head[0] & 0x70 == 0x10  # noqa: PLR2004 - frame type 1 in three bits
-    if packet_type != 1 or codec not in _FOURCC_CODEC.values():
+    if packet_type != 1 or codec not in _REORDERED:
         return VideoTag(kind, codec, key, 0, 5)
     return VideoTag(kind, codec, key, _signed24(head[5] << 16 | head[6] << 8 | head[7]), 8)
 

@@ -173,8 +173,8 @@ class PublishProtocol:
 
     def send_video_config(self, codec: str, record: bytes, time_ms: int) -> None:
         """Send a video sequence header: once at the start and whenever it changes, then a key frame."""
-        header = flv.avc_sequence_header if codec == "avc" else flv.hevc_sequence_header
-        self._writer.write(messages.CSID_VIDEO, flv.VIDEO, self._stream_id(), time_ms, b"", header(record))
+        body = flv.video_sequence_header(codec, record)
+        self._writer.write(messages.CSID_VIDEO, flv.VIDEO, self._stream_id(), time_ms, b"", body)
 
     def send_audio_config(self, record: bytes, time_ms: int) -> None:
         """Send an AAC sequence header: once, before the first frame."""
@@ -185,11 +185,11 @@ class PublishProtocol:
         """Send one coded frame.
 
         Args:
-            codec: "avc" or "hevc".
+            codec: "avc", "hevc" or "av1".
             key: A decoder can begin here.
             time_ms: Decoding time, milliseconds since the publish began; goes out modulo 2**32.
             cts_ms: Composition offset, milliseconds.
-            payload: Length-prefixed NAL units; not copied, so it must not change until it is written.
+            payload: Length-prefixed NAL units, or OBUs; not copied, so it must not change until it is written.
 
         Raises:
             LocalProtocolError: Nothing is being published.
