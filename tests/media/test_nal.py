@@ -156,3 +156,56 @@ def test_no_record_is_made_of_damaged_sets(tmp_path: Path, sets: list[bytes]) ->
 )
 def test_types_of_units(kind: int, codec: VideoCodec, is_slice: bool, is_key: bool) -> None:  # noqa: FBT001 - expected
     assert (nal.is_slice(kind, codec), nal.is_random_access(kind, codec)) == (is_slice, is_key)
+
+
+# --- sets that change -------------------------------------------------------------------------------------------------
+
+SPS, OTHER_SPS = b"\x67\x64\x00\x1e\xac\xb4", b"\x67\x64\x00\x1f\xac\xb4"
+PPS = {number: b"\x68" + start for number, start in ((0, b"\xef"), (1, b"\x5f"), (2, b"\x6f"))}  # ue(v) comes first
+OTHER_PPS_1 = b"\x68\x5b"
+VPS_265, SPS_265, OTHER_SPS_265 = b"\x40\x01\x0c", b"\x42\x01\x01", b"\x42\x01\x02"
+PPS_265 = {0: b"\x44\x01\xc1", 1: b"\x44\x01\x5c"}
+
+
+@pytest.mark.parametrize(
+    ("codec", "known", "told", "holds"),
+    [
+        (VideoCodec.AVC, [SPS, PPS[0]], [PPS[1]], [SPS, PPS[0], PPS[1]]),
+        (VideoCodec.AVC, [SPS, PPS[0], PPS[1]], [OTHER_PPS_1], [SPS, PPS[0], OTHER_PPS_1]),
+        (VideoCodec.AVC, [SPS, PPS[0], PPS[1]], [SPS, OTHER_PPS_1], [PPS[0], SPS, OTHER_PPS_1]),
+        (VideoCodec.AVC, [SPS, PPS[0], PPS[1]], [OTHER_SPS, PPS[2]], [OTHER_SPS, PPS[2]]),
+        (VideoCodec.AVC, [], [SPS, PPS[0]], [SPS, PPS[0]]),
+        (VideoCodec.HEVC, [VPS_265, SPS_265, PPS_265[0]], [PPS_265[1]], [VPS_265, SPS_265, PPS_265[0], PPS_265[1]]),
+        (
+            VideoCodec.HEVC,
+            [VPS_265, SPS_265, PPS_265[0]],
+            [OTHER_SPS_265, PPS_265[1]],
+            [VPS_265, OTHER_SPS_265, PPS_265[1]],
+        ),
+    ],
+)
+def test_sets_that_are_told_replace_those_of_their_number(
+    codec: VideoCodec, known: list[bytes], told: list[bytes], holds: list[bytes]
+) -> None:
+    """Another SPS begins a sequence of its own: of the old one's PPS none is left."""
+    assert nal.renewed(known, told, codec) == holds
+
+
+def test_sets_behind_a_slice_are_not_a_key_frames_own() -> None:
+    units = [b"\x09\xf0", SPS + b"\0\0", PPS[0], b"\x65\x88", PPS[1]]
+    assert nal.leading_sets(units, VideoCodec.AVC) == [SPS, PPS[0]]
+
+
+@pytest.mark.parametrize("size", [1, 2, 4])
+def test_a_record_says_how_long_its_lengths_are(size: int) -> None:
+    record = nal.avc_record([SPS, PPS[0]])
+    assert nal.length_size(record, VideoCodec.AVC) == 4
+    other = nal.with_length_size(record, VideoCodec.AVC, size)
+    assert nal.length_size(other, VideoCodec.AVC) == size
+    assert nal.record_sets(other, VideoCodec.AVC) == [SPS, PPS[0]]
+
+
+@pytest.mark.parametrize("sets", [[], [SPS], [PPS[0]]])
+def test_no_record_without_both_kinds_of_sets(sets: list[bytes]) -> None:
+    with pytest.raises(SegmentRefused, match="SPS, PPS"):
+        nal.avc_record(sets)

@@ -13,7 +13,7 @@ import pytest
 if TYPE_CHECKING:
     from pathlib import Path
 
-BEGIN = """
+IMPORTS = """
 import errno, os, resource, socket, sys
 from ftp_stream.media.rights import give_up_files, give_up_system
 def tried(what):
@@ -24,6 +24,8 @@ def tried(what):
     except MemoryError:
         return "MemoryError"
     return "done"
+"""
+BEGIN = f"""{IMPORTS}
 kept = give_up_system(memory=512 * 1024**2, largest_file=1000)
 """
 
@@ -31,8 +33,8 @@ kept = give_up_system(memory=512 * 1024**2, largest_file=1000)
 CANNOT = ("not permitted", "not implemented", "not supported", "unknown machine")
 
 
-def run(script: str, *arguments: object) -> list[str]:
-    argv = [sys.executable, "-I", "-c", BEGIN + textwrap.dedent(script), *map(str, arguments)]
+def run(script: str, *arguments: object, begin: str = BEGIN) -> list[str]:
+    argv = [sys.executable, "-I", "-c", begin + textwrap.dedent(script), *map(str, arguments)]
     done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
     return done.stdout.split("\n")[:-1]
@@ -69,6 +71,36 @@ def test_no_core_dump_no_process_and_a_low_priority() -> None:
         print(resource.getrlimit(resource.RLIMIT_CORE), resource.getrlimit(resource.RLIMIT_NPROC), os.nice(0) >= 10)
     """
     assert run(script) == ["(0, 0) (0, 0) True"]
+
+
+def test_an_encoder_may_start_threads() -> None:
+    script = """
+        import threading
+        give_up_system(memory=2 * 1024**3, largest_file=1000, threads=True)
+        started = threading.Thread(target=lambda: print("started"))
+        started.start()
+        started.join()
+    """
+    assert run(script, begin=IMPORTS) == ["started"]
+
+
+@pytest.mark.parametrize("encoder", ["nvenc", "qsv", "vaapi", "v4l2m2m"])
+def test_a_hardware_encoder_may_load_its_driver_and_no_more(tmp_path: Path, encoder: str) -> None:
+    """What its driver reserves of the address space is no memory; secrets stay out of reach."""
+    if kept("files"):
+        pytest.skip("this system has no Landlock")
+    secret = tmp_path / "secret"
+    secret.write_text("key")
+    script = """
+        import ctypes.util, mmap
+        give_up_system(memory=512 * 1024**2, largest_file=1000, threads=True, driver=True)
+        give_up_files(sys.argv[2])
+        print(tried(lambda: mmap.mmap(-1, 2**40, prot=0, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x4000)))
+        print(tried(lambda: bytearray(600 * 1024**2)))
+        print(tried(lambda: os.listdir("/usr/lib")), tried(lambda: ctypes.CDLL("libz.so.1")))
+        print(tried(lambda: open(sys.argv[1])), tried(lambda: open("/etc/passwd")), tried(lambda: open("/dev/zero")))
+    """
+    assert run(script, secret, encoder, begin=IMPORTS) == ["done", "MemoryError", "done done", "EACCES EACCES EACCES"]
 
 
 def test_no_network() -> None:

@@ -14,13 +14,20 @@ import pytest
 from tests.support.files import Clip, make
 
 from ftp_stream.core.aac import DEFAULT_AUDIO
-from ftp_stream.core.inspection import PREFIX_BYTES, decode, decode_failure, decode_ready, lengths
+from ftp_stream.core.inspection import (
+    PREFIX_BYTES,
+    decode,
+    decode_encoding_needed,
+    decode_failure,
+    decode_ready,
+    lengths,
+)
 from ftp_stream.core.request import PrepareRequest, SlateRequest, encode_request
 from ftp_stream.core.slate import decode_slate
-from ftp_stream.errors import SegmentRefused, StorageError
+from ftp_stream.errors import EncodingNeeded, SegmentRefused, StorageError
 from ftp_stream.media import worker
 from ftp_stream.media.avc import Like, configuration
-from ftp_stream.model import Form
+from ftp_stream.model import Encoder, Form
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -130,6 +137,36 @@ def test_a_service_that_is_told_to_end_costs_no_file_an_attempt(tmp_path: Path) 
         decode_ready(receive(parent)[0])
         process.terminate()
         assert decode_failure(ask(parent, movie, tmp_path / "aside")[0]) is None
+
+
+@pytest.mark.parametrize("encoder", [Encoder.X264, Encoder.NVENC, Encoder.QSV, Encoder.VAAPI, Encoder.V4L2M2M])
+def test_a_child_that_may_encode_does_so_with_all_it_gave_up(tmp_path: Path, encoder: Encoder) -> None:
+    """With threads; and where a hardware encoder is asked for, with its reason for not being used."""
+    movie = make(tmp_path / "x.avi", Clip(video="mjpeg", pixels="yuvj420p", seconds=0.4))
+    named = [] if encoder is Encoder.X264 else [encoder.value]
+    request = PrepareRequest(Form(encoded=True, encoder=encoder), may_encode=True)
+    with child("-m", "ftp_stream.media.worker", str(2 * 1024**3), "encode", *named) as (parent, _):
+        decode_ready(receive(parent)[0])
+        for number in range(2):
+            header, columns = ask(parent, movie, tmp_path / f"{number}.aside", request)
+            assert decode_failure(header) is None
+            size = (tmp_path / f"{number}.aside").stat().st_size
+            got = decode(header, columns, file_size=movie.stat().st_size, sidecar_limit=size)
+            assert got.encoded_video
+            assert 0 < got.encoding_seconds < 60
+            assert len(got.table.gops) == 1
+            assert (f"ENCODER={encoder.value}" in " ".join(got.notes)) == bool(named)
+
+
+def test_a_child_says_that_pictures_must_be_encoded_where_it_may_not(tmp_path: Path) -> None:
+    movie = make(tmp_path / "x.avi", Clip(video="mjpeg", pixels="yuvj420p", seconds=0.4))
+    with child("-m", "ftp_stream.media.worker", str(MEMORY)) as (parent, _):
+        decode_ready(receive(parent)[0])
+        header, _ = ask(parent, movie, tmp_path / "aside", PrepareRequest(Form(encoded=True)))
+        needed = decode_encoding_needed(header)
+        assert isinstance(needed, EncodingNeeded)
+        assert "mjpeg" in str(needed)
+        assert (tmp_path / "aside").stat().st_size == 0
 
 
 def test_what_a_library_prints_or_reads_does_not_disturb_the_reports() -> None:

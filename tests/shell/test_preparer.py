@@ -22,7 +22,7 @@ from ftp_stream.core.request import SlateRequest
 from ftp_stream.errors import SegmentRefused, StorageError
 from ftp_stream.media.avc import Like, configuration
 from ftp_stream.media.slate import make_slate
-from ftp_stream.model import FileFact, FileId, Source
+from ftp_stream.model import Encoder, FileFact, FileId, Form, Source, VideoCodec
 from ftp_stream.shell.preparer import Preparer, lanes, slates
 
 if TYPE_CHECKING:
@@ -109,6 +109,39 @@ async def test_no_sidecar_outlives_the_pool_or_a_crash_of_the_service(
         await preparer.prepare(inbox, fact(inbox, "movie.ts"))
         assert len(sidecars(tmp_path)) == 1
     assert sidecars(tmp_path) == []
+
+
+async def test_pictures_are_encoded_by_children_of_their_own(tmp_path: Path, inbox: Path, movie: FileFact) -> None:
+    """Once for each form however many ask, and while no other file waits for it."""
+    make(inbox / "mjpeg.avi", replace(CLIP, video="mjpeg", pixels="yuvj420p"))
+    file, form = fact(inbox, "mjpeg.avi"), Form(encoded=True)
+    async with preparing(tmp_path, children=1) as preparer:
+        first, second, other = await asyncio.gather(
+            preparer.prepare(inbox, file, form), preparer.prepare(inbox, file, form), preparer.prepare(inbox, movie)
+        )
+        assert first is second
+        assert first.encoded_video
+        assert not other.encoded_video
+        assert (first.form, first.video.codec) == (form, VideoCodec.AVC)
+        assert sidecars(tmp_path) == [Path(first.sidecar)]
+        assert "mjpeg" in (await refused(preparer, inbox, file)).reason
+
+
+@pytest.mark.parametrize(
+    ("encoder", "arguments"),
+    [(Encoder.AUTO, []), (Encoder.X264, []), (Encoder.NVENC, ["nvenc"]), (Encoder.VAAPI, ["vaapi"])],
+)
+async def test_a_child_is_told_for_which_encoder_it_keeps_rights(
+    tmp_path: Path, inbox: Path, movie: FileFact, encoder: Encoder, arguments: list[str]
+) -> None:
+    deed = """
+            from ftp_stream.core.inspection import encode_encoding_needed
+            encodes = "encode" in sys.argv
+            say(*(encode_failure(" ".join(sys.argv[2:])) if encodes else encode_encoding_needed("it must be")))"""
+    async with preparing(tmp_path, children=1, command=misbehaving(tmp_path, deed)) as preparer:
+        with pytest.raises(SegmentRefused) as caught:
+            await preparer.prepare(inbox, movie, Form(encoder=encoder))
+    assert caught.value.reason == " ".join(["encode", *arguments])
 
 
 @pytest.mark.parametrize(

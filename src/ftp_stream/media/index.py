@@ -48,6 +48,8 @@ def tells_all(fileno: int, place: tuple[int, int]) -> bool:
 
 def take_all(fileno: int, video: VideoTrack, audio: AudioTrack | None, first: Sequence[Packet[Any]]) -> bool:
     """Fill the tracks from their entries, if the first packets prove them; say whether that was done."""
+    if video.codec is VideoCodec.AV1:  # nothing here reads its frames
+        return False
     pictures = _proven_entries(fileno, video, first)
     sounds = _proven_entries(fileno, audio, first) if audio else []
     if not pictures or (audio and not sounds):
@@ -100,24 +102,39 @@ def _single_descriptions(box: bytes) -> bool:
 
 
 def _begins_at_keys(fileno: int, video: VideoTrack, rows: Sequence[_Entry]) -> bool:
-    """Whether a decoder can begin with every frame that the index calls a key frame; FFmpeg's parser looks itself."""
-    length_size = nal.length_size(video.container_record, video.codec)
-    return all(
-        _is_key(fileno, position, position + size, video.codec, length_size)
-        for position, size, _, flags in rows
-        if flags & _KEY
-    )
+    """Whether a decoder can begin with every frame that the index calls a key frame, by what the index tells alone.
+
+    FFmpeg's parser looks into each frame itself; and parameter sets in one may be others than the index has.
+    """
+    frames = _Frames(fileno, video.codec, video.stream.codec_context.extradata or b"")
+    return all(frames.is_key(position, position + size) for position, size, _, flags in rows if flags & _KEY)
 
 
-def _is_key(fileno: int, at: int, end: int, codec: VideoCodec, length_size: int) -> bool:
-    """Whether the first slice of a frame is one of an IDR (H.264) or IRAP picture (H.265)."""
-    while at + length_size < end:
-        head = os.pread(fileno, length_size + 1, at)
-        kind = nal.unit_type(head[length_size:], codec)
-        if nal.is_slice(kind, codec):
-            return nal.is_random_access(kind, codec)
-        at += length_size + int.from_bytes(head[:length_size], "big")
-    return False
+class _Frames:
+    """A look at the beginnings of frames of which the index tells the places."""
+
+    def __init__(self, fileno: int, codec: VideoCodec, record: bytes) -> None:
+        self._fileno = fileno
+        self._codec = codec
+        self._length_size = nal.length_size(record, codec)
+        self._known = frozenset(nal.record_sets(record, codec))
+
+    def is_key(self, at: int, end: int) -> bool:
+        """Whether a frame's first slice is one of an IDR (H.264) or IRAP picture (H.265), behind no unknown sets."""
+        while at + self._length_size < end:
+            head = os.pread(self._fileno, self._length_size + 1, at)
+            kind = nal.unit_type(head[self._length_size :], self._codec)
+            if nal.is_slice(kind, self._codec):
+                return nal.is_random_access(kind, self._codec)
+            at += self._length_size
+            size = int.from_bytes(head[: self._length_size], "big")
+            if nal.is_parameter_set(kind, self._codec) and not self._is_known(at, min(size, end - at)):
+                return False
+            at += size
+        return False
+
+    def _is_known(self, at: int, size: int) -> bool:
+        return os.pread(self._fileno, size, at).rstrip(b"\0") in self._known
 
 
 def _fill(frames: Frames, entries: Sequence[_Entry], stream: Stream) -> bytes:

@@ -1,7 +1,7 @@
 """A file is walked once, every packet of it, and becomes columns of frames by reference.
 
-Nothing is changed: a frame's bytes are named where they stand in the camera's file, and only those that do not stand
-there as they go on the wire (Annex B, ADTS, split over transport packets) are written to the sidecar.
+Nothing that can be sent is changed: a frame's bytes are named where they stand in the camera's file, and only those
+that do not stand there as they go on the wire (Annex B, ADTS, split over transport packets) are written to the sidecar.
 
 Of frames that an edit list hides, audio is left out and pictures stay: RTMP cannot say "decode but do not show", the
 pictures that are shown need them, and they are real footage.
@@ -9,23 +9,22 @@ pictures that are shown need them, and they are real footage.
 
 from __future__ import annotations
 
-import os
-from array import array
 from fractions import Fraction
 from itertools import chain, islice
-from operator import sub
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import av
 import av.error
 
-from ftp_stream.core.frames import Columns
-from ftp_stream.core.inspection import MAX_SIDE, Inspection
+from ftp_stream.core.inspection import Inspection
 from ftp_stream.errors import SegmentRefused
 from ftp_stream.media import index, sound, times
+from ftp_stream.media.decoding import TimedVideo
+from ftp_stream.media.opening import open_file, open_looking, words
 from ftp_stream.media.places import Places
-from ftp_stream.media.structure import Kind, check
-from ftp_stream.media.tracks import CODECS, VideoTrack
+from ftp_stream.media.structure import check
+from ftp_stream.media.tracks import VideoTrack
+from ftp_stream.media.video import begin, copied, encoded
 from ftp_stream.model import Row
 
 if TYPE_CHECKING:
@@ -38,16 +37,13 @@ if TYPE_CHECKING:
 
     from ftp_stream.core.request import PrepareRequest
     from ftp_stream.media.soundtrack import AudioTrack
+    from ftp_stream.media.structure import Kind
 
 __all__ = ["prepare"]
 
 _KEY: Final = int(Row.KEY)
-_DEMUXERS: Final = {Kind.MP4: "mov", Kind.AVI: "avi", Kind.MATROSKA: "matroska", Kind.FLV: "flv", Kind.TS: "mpegts"}
-# Read by their content where the structure says nothing; never playlists and the like, which lead to other files
-_ALLOWED: Final = "mov,avi,matroska,flv,mpegts,mpeg,h264,hevc,dhav,asf,mjpeg,m4v,ogg,rm,wav,aac,mp3"
 _UNTIMED: Final = frozenset({"avi", "h264", "hevc"})  # these tell when a frame is decoded, at best
 _MAX_REORDERED: Final = 16  # pictures, by both standards
-_SAME_RATE: Final = 0.02  # part by which a declared frame rate may differ from the measured one and be believed
 _ABSURD_LENGTH: Final = 2.0, 10.0  # a header that tells more than twice the true length and 10 s is worth a word
 
 
@@ -69,82 +65,49 @@ def prepare(fileno: int, sidecar: BinaryIO, request: PrepareRequest) -> Inspecti
         raise SegmentRefused(structure.problem, truncated=True)
     notes = [structure.problem] if structure.problem else []
     places = Places(fileno, sidecar)
-    with _open(fileno, structure.kind) as container:
-        video = VideoTrack(_pick_video(container), places)
-        work = sound.Work(request, places, lambda: _open(fileno, structure.kind), notes)
+    with open_file(fileno, structure.kind) as container:
+        video = begin(container, places, request, notes)
+        work = sound.Work(request, places, lambda: open_file(fileno, structure.kind), notes)
         audio = sound.pick(container, work)
         proof = index.PROOF if index.tells_all(fileno, structure.index) else 0
         notes.append(_walk(container, fileno, proof, video, audio))
         if not video.frames.flags:
             raise SegmentRefused("its video has no frames")
         dts, shown = _video_times(fileno, structure.kind, container.format.name, video, notes)
-        pictures = _video_columns(video, dts, shown)
-        heard = sound.lay(audio, pictures, work) if audio else None
         _note_oddities(container, video, dts, notes)
-        context = video.stream.codec_context
+        rate = times.rate(video.stream.average_rate, dts)
+        if isinstance(video, TimedVideo):
+            pictures = encoded(video, work.reopen, shown, rate, notes, form=request.form, places=places)
+        else:
+            pictures = copied(video, dts, shown, rate, notes)
+        heard = sound.lay(audio, pictures.columns, work) if audio else None
         return Inspection(
             container=container.format.name,
             whole=structure.whole is True,
-            codec=video.codec,
-            record=video.record(),
-            width=_side(context.width),
-            height=_side(context.height),
-            frame_rate=_frame_rate(video.stream.average_rate, dts),
+            codec=pictures.config.codec,
+            record=pictures.config.record,
+            width=pictures.config.width,
+            height=pictures.config.height,
+            frame_rate=pictures.config.frame_rate,
             audio_record=heard.record if heard else b"",
-            video=pictures,
+            video=pictures.columns,
             audio=heard.columns if heard else None,
             sidecar_size=places.sidecar_size,
             notes=tuple(filter(None, notes)),
+            changes=pictures.changes,
+            encoded_video=pictures.is_encoded,
             encoded_audio=heard is not None and heard.encoded,
-            aspect=_aspect(context.sample_aspect_ratio),
+            encoding_seconds=pictures.encoding_seconds,
+            aspect=pictures.config.aspect,
         )
-
-
-# --- opening ----------------------------------------------------------------------------------------------------------
-
-
-def _open(fileno: int, kind: Kind) -> InputContainer:
-    demuxer = _DEMUXERS.get(kind)
-    if kind is Kind.MP4:  # its index says all that is needed: to look into frames would take twenty times as long
-        container = _open_with(fileno, demuxer, {"probesize": "32", "skip_frame": "all"})
-        if all(stream.codec_context and stream.codec_context.extradata for stream in container.streams.video):
-            return container
-        container.close()
-    return _open_with(fileno, demuxer, {})
-
-
-def _open_with(fileno: int, demuxer: str | None, options: dict[str, str]) -> InputContainer:
-    """Open by descriptor, so that neither a file's name nor its content can lead FFmpeg to anything else."""
-    os.lseek(fileno, 0, os.SEEK_SET)
-    own = {"fd": str(fileno), "protocol_whitelist": "fd", "format_whitelist": _ALLOWED}
-    try:
-        return av.open("fd:", format=demuxer, options=own | options, metadata_errors="replace")
-    except (av.error.FFmpegError, ValueError) as error:
-        raise SegmentRefused(f"FFmpeg cannot read it: {_words(error)}") from error
-
-
-def _words(error: Exception) -> str:
-    return (isinstance(error, av.error.FFmpegError) and error.strerror) or str(error)
-
-
-def _codec(stream: Stream) -> str:
-    return stream.codec_context.codec.canonical_name if stream.codec_context else "of an unknown kind"
-
-
-def _pick_video(container: InputContainer) -> av.VideoStream:
-    best = container.streams.best("video")
-    if not best:
-        raise SegmentRefused("it has no video")
-    for stream in (best, *container.streams.video):
-        if isinstance(stream, av.VideoStream) and _codec(stream) in CODECS:
-            return stream
-    raise SegmentRefused(f"its video is {_codec(best)}; only H.264 (AVC) and H.265 (HEVC) can be sent")
 
 
 # --- the walk ---------------------------------------------------------------------------------------------------------
 
 
-def _walk(container: InputContainer, fileno: int, proof: int, video: VideoTrack, audio: AudioTrack | None) -> str:
+def _walk(
+    container: InputContainer, fileno: int, proof: int, video: VideoTrack | TimedVideo, audio: AudioTrack | None
+) -> str:
     """Fill the tracks: from the index where the first ``proof`` packets prove it; say what went wrong."""
     take: dict[int, Callable[[Packet[Any]], None]] = {video.stream.index: video.take}
     streams: list[Stream] = [video.stream]
@@ -154,7 +117,7 @@ def _walk(container: InputContainer, fileno: int, proof: int, video: VideoTrack,
     packets = container.demux(streams)
     try:
         first = list(islice(packets, proof))
-        if first and index.take_all(fileno, video, audio, first):
+        if first and isinstance(video, VideoTrack) and index.take_all(fileno, video, audio, first):
             return ""
         for packet in chain(first, packets):
             if packet.size:  # the last packet of each track is empty
@@ -162,14 +125,14 @@ def _walk(container: InputContainer, fileno: int, proof: int, video: VideoTrack,
     except IndexError:
         return ""  # all was read: PyAV 18 stumbles at the end over a stream that appeared on the way (MPEG-TS)
     except av.error.FFmpegError as error:
-        return f"reading stopped before its end: {_words(error)}"
+        return f"reading stopped before its end: {words(error)}"
     return ""
 
 
-def _ranks(fileno: int, kind: Kind, video: VideoTrack) -> list[int] | None:
+def _ranks(fileno: int, kind: Kind, video: VideoTrack | TimedVideo) -> list[int] | None:
     """Return per picture how many are shown before it, which only a decoder knows; ``None`` where it cannot tell."""
     order: list[int | None] = []
-    with _open_with(fileno, _DEMUXERS.get(kind), {}) as container:
+    with open_looking(fileno, kind) as container:
         stream = next(each for each in container.streams.video if each.index == video.stream.index)
         stream.codec_context.thread_count = 1
         number = 0
@@ -189,7 +152,7 @@ def _ranks(fileno: int, kind: Kind, video: VideoTrack) -> list[int] | None:
 
 
 def _video_times(
-    fileno: int, kind: Kind, container: str, video: VideoTrack, notes: list[str]
+    fileno: int, kind: Kind, container: str, video: VideoTrack | TimedVideo, notes: list[str]
 ) -> tuple[list[int], list[int]]:
     """Return decoding and presentation times in microseconds."""
     pts, dts = video.frames.pts, video.frames.dts
@@ -212,44 +175,10 @@ def _video_times(
     return dts_us, shown_us
 
 
-def _video_columns(video: VideoTrack, dts: list[int], shown: list[int]) -> Columns:
-    last = video.frames.duration[shown.index(max(shown))]
-    return Columns(
-        flags=bytes(video.frames.flags),
-        dts_us=array("q", dts),
-        cts_us=array("q", map(sub, shown, dts)),
-        position=array("q", video.frames.position),
-        size=array("q", video.frames.size),
-        last_us=times.micro([last or 0], video.base)[0],
-    )
-
-
 # --- what a technician may want to know -------------------------------------------------------------------------------
 
 
-def _side(pixels: int) -> int:
-    """Return the side of a picture, 0 where the container tells nonsense: what decoders see stands in the record."""
-    return pixels if 0 < pixels <= MAX_SIDE else 0
-
-
-def _aspect(told: Fraction | None) -> tuple[int, int]:
-    """Return the aspect of a pixel, square where nothing or nonsense is told."""
-    if told and 0 < told.numerator <= MAX_SIDE and told.denominator <= MAX_SIDE:
-        return told.numerator, told.denominator
-    return 1, 1
-
-
-def _frame_rate(declared: Fraction | None, dts: list[int]) -> float:
-    """Return pictures per second: as declared where it is near the truth, else as measured."""
-    if len(dts) < 2 or dts[-1] <= dts[0]:  # noqa: PLR2004 - one picture has no rate
-        return 0.0
-    measured = (len(dts) - 1) * 1e6 / (dts[-1] - dts[0])
-    if declared and abs(float(declared) - measured) <= _SAME_RATE * measured:
-        return float(declared)
-    return round(measured, 3)
-
-
-def _note_oddities(container: InputContainer, video: VideoTrack, dts: list[int], notes: list[str]) -> None:
+def _note_oddities(container: InputContainer, video: VideoTrack | TimedVideo, dts: list[int], notes: list[str]) -> None:
     first = next((index for index, flag in enumerate(video.frames.flags) if flag & _KEY), 0)
     if first:
         notes.append(

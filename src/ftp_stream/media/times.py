@@ -12,12 +12,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from fractions import Fraction
 
-__all__ = ["MAX_GAP_US", "PLAIN_STEP_US", "apart", "decoding_times", "fill", "micro", "presentation_times", "steady"]
+__all__ = [
+    "MAX_GAP_US",
+    "PLAIN_STEP_US",
+    "apart",
+    "decoding_times",
+    "fill",
+    "micro",
+    "presentation_times",
+    "rate",
+    "steady",
+]
 
 PLAIN_STEP_US = 40_000  # 25 pictures a second: FFmpeg's assumption too where nothing tells
 MAX_GAP_US = 60_000_000  # the longest hole between two frames that is believed to be one
 _JITTER_US = 1_000_000  # a step back shorter than this is an odd stamp, a longer one another clock
 _WIRE_STEP_US = 1_000  # RTMP counts milliseconds: what must rise there must rise by one of them
+_SAME_RATE = 0.02  # part by which a declared frame rate may differ from the measured one and be believed
 _MIN_OFFSET_LIMIT_US, _REORDERED = 5_000_000, 32  # seconds, and pictures: twice what any decoder can reorder
 
 
@@ -102,6 +113,16 @@ def steady(dts: list[int], shown: list[int]) -> tuple[list[int], list[int], list
     )
     moved, notes = _offsets_mended(mended, moved)
     return mended, moved, [words for count, words in told if count] + notes
+
+
+def rate(declared: Fraction | None, dts: Sequence[int]) -> float:
+    """Return pictures per second: as declared where it is near the truth, else as measured."""
+    if len(dts) < 2 or dts[-1] <= dts[0]:  # noqa: PLR2004 - one picture has no rate
+        return 0.0
+    measured = (len(dts) - 1) * 1e6 / (dts[-1] - dts[0])
+    if declared and abs(float(declared) - measured) <= _SAME_RATE * measured:
+        return float(declared)
+    return round(measured, 3)
 
 
 def apart(times: Sequence[int], start: int, end: int) -> int:

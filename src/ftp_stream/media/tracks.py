@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ftp_stream.core.frames import MAX_ROWS
 from ftp_stream.errors import SegmentRefused
 from ftp_stream.media import nal
+from ftp_stream.media.configuration import Configuration
 from ftp_stream.model import Row, VideoCodec
 
 if TYPE_CHECKING:
@@ -18,11 +19,17 @@ if TYPE_CHECKING:
 
     from ftp_stream.media.places import Place, Places
 
-__all__ = ["CODECS", "Frames", "VideoTrack"]
+__all__ = ["CODECS", "Frames", "VideoTrack", "is_copyable"]
 
-CODECS: Final = {"h264": VideoCodec.AVC, "hevc": VideoCodec.HEVC}  # by FFmpeg's names
+CODECS: Final = {"h264": VideoCodec.AVC, "hevc": VideoCodec.HEVC, "av1": VideoCodec.AV1}  # by FFmpeg's names
 _KEY: Final = int(Row.KEY)
 _PLAIN_BASE: Final = Fraction(1, 1_000_000)
+
+
+def is_copyable(stream: VideoStream) -> bool:
+    """Whether pictures can be sent as they are: AV1 only with the configuration record that RTMP wants."""
+    name = stream.codec_context.codec.canonical_name if stream.codec_context else ""
+    return name in CODECS and (name != "av1" or nal.is_record(stream.codec_context.extradata or b"", VideoCodec.AV1))
 
 
 class Frames:
@@ -59,21 +66,17 @@ class VideoTrack:
     """The pictures."""
 
     def __init__(self, stream: VideoStream, places: Places) -> None:
-        """Take the frames of ``stream``, which is H.264 or H.265."""
+        """Take the frames of ``stream``, which `is_copyable`."""
         self.stream = stream
         self.base = stream.time_base or _PLAIN_BASE
-        self.codec = CODECS[stream.codec_context.name]
+        self.codec = CODECS[stream.codec_context.codec.canonical_name]
         self.frames = Frames()
         self.hidden = 0  # pictures that an edit list hides
         self.repeated = 0  # pictures of fragments that overlap what came before, left out
         self.damaged = 0  # pictures that lost bytes on their way
         self.cut = 0  # pictures of which the file holds only a part, left out
+        self.configuration = Configuration(stream, self.codec)
         self._places = places
-        self._extradata = stream.codec_context.extradata or b""
-        # The configuration record that came with the container, b"" where none did
-        self.container_record = self._extradata if nal.record_sets(self._extradata, self.codec) else b""
-        self._sets: list[bytes] = []  # in-band, of the first key frame
-        self._inserted = b""  # parameter sets that a decoder needs before each key frame from here on
         self._annexb = False
         self._place: Callable[[Packet[VideoStream]], Place] = places.keep
 
@@ -87,27 +90,15 @@ class VideoTrack:
             self.begin(packet)
         if (packet.is_corrupt and self._is_cut()) or (packet.is_discard and self._is_repeated(packet)):
             return
-        place = self._place
         key = packet.is_keyframe
         if key:
-            place = self._place_key(packet)
-        self.frames.add(packet, place(packet), _KEY if key else 0)
-
-    def record(self) -> bytes:
-        """Return the configuration record: the container's, or one made of the parameter sets in the stream.
-
-        Raises:
-            SegmentRefused: There are none.
-        """
-        if self.container_record:
-            return self.container_record
-        outside = nal.parameter_sets(nal.split_annexb(self._extradata), self.codec)
-        return nal.make_record(outside or self._sets, self.codec, self.stream)
+            self.configuration.look(packet, len(self.frames.flags), annexb=self._annexb)
+        self.frames.add(packet, self._place(packet), _KEY if key else 0)
 
     @property
     def by_reference(self) -> bool:
         """Whether frames may stand in the file as they go on the wire; known once it has begun."""
-        return self.container_record != b"" and not self._annexb
+        return self.configuration.by_container and not self._annexb
 
     def begin(self, packet: Packet[VideoStream]) -> None:
         """Look at the first packet for what holds for all.
@@ -117,7 +108,8 @@ class VideoTrack:
         """
         if packet.has_sidedata("encryption_info"):
             raise SegmentRefused("its video is encrypted")
-        if nal.is_annexb(bytes(packet), self._extradata):
+        extradata = self.stream.codec_context.extradata or b""
+        if self.codec is not VideoCodec.AV1 and nal.is_annexb(bytes(packet), extradata):
             self._annexb = True
             self._place = self._place_converted
 
@@ -137,23 +129,3 @@ class VideoTrack:
 
     def _place_converted(self, packet: Packet[VideoStream]) -> Place:
         return self._places.store(nal.length_prefixed(bytes(packet)))
-
-    def _place_key(self, packet: Packet[VideoStream]) -> Callable[[Packet[VideoStream]], Place]:
-        """Look at what changes at key frames only; return how this one is placed."""
-        if packet.has_sidedata("new_extradata"):
-            self._switch(bytes(packet.get_sidedata("new_extradata")))
-        if not self.container_record and not self._sets:
-            payload = bytes(packet)
-            units = nal.split_annexb(payload) if self._annexb else nal.split_prefixed(payload)
-            self._sets = nal.parameter_sets(units, self.codec)
-        return self._place_with_sets if self._inserted else self._place
-
-    def _switch(self, record: bytes) -> None:
-        """Another sample entry or sequence header begins: from now on its parameter sets travel in the frames."""
-        sets = nal.record_sets(record, self.codec)
-        if sets and not self._annexb and (self._inserted or record != self.container_record):
-            size = nal.length_size(self.container_record, self.codec)
-            self._inserted = b"".join(nal.prefixed(unit, size) for unit in sets)
-
-    def _place_with_sets(self, packet: Packet[VideoStream]) -> Place:
-        return self._places.store(self._inserted + bytes(packet))

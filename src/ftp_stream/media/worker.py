@@ -39,12 +39,13 @@ def main(arguments: Sequence[str]) -> None:
     """Serve until the parent closes its end.
 
     Args:
-        arguments: The address space that may be used, in bytes.
+        arguments: The memory that may be used, in bytes; then ``encode`` where pictures may be encoded; then the name
+            of the hardware encoder that may be used for it, if any.
     """
-    memory = int(arguments[0])
+    memory, threads, encoder = int(arguments[0]), "encode" in arguments[1:2], "".join(arguments[2:3])
     # systemd sends it to every process of a service that ends; the parent decides when a child does
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    refused = give_up_system(memory=memory, largest_file=_LARGEST_SIDECAR)
+    refused = give_up_system(memory=memory, largest_file=_LARGEST_SIDECAR, threads=threads, driver=encoder != "")
     parent = _take_socket()
     from ftp_stream.media.prepare import prepare  # noqa: PLC0415 - FFmpeg is loaded only after rights were given up
     from ftp_stream.media.slate import make_slate  # noqa: PLC0415 - the same
@@ -54,7 +55,7 @@ def main(arguments: Sequence[str]) -> None:
             return encode_slate(make_slate(fileno, request))
         return encode(prepare(fileno, aside, request))
 
-    refused += give_up_files()
+    refused += give_up_files(encoder)
     gc.freeze()  # what is loaded stays; each file's garbage is collected after it, cheaply
     gc.disable()
     _send(parent, encode_ready(refused))

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from ftp_stream.core.inspection import decode
 from ftp_stream.core.request import PrepareRequest
 from ftp_stream.errors import EncodingNeeded, FtpStreamError, StorageError
-from ftp_stream.model import FileFact, Form, PreparedSegment
+from ftp_stream.model import Encoder, FileFact, Form, PreparedSegment
 from ftp_stream.shell.preparer.descriptor import check_file, check_unchanged, digest, open_beneath
 from ftp_stream.shell.preparer.lanes import CLOSED, Errand, Lane
 from ftp_stream.shell.preparer.slates import Slates, slate_from
@@ -41,6 +41,8 @@ CLOSING: Final = 2.0  # seconds that jobs may take to see the end; one may wait 
 ENCODER_CORES: Final = 4  # processors that one encoding child can make use of
 _AS_IT_IS: Final = Form()
 _WORKER: Final = ("-I", "-m", "ftp_stream.media.worker")
+
+_HARDWARE: Final = frozenset(Encoder) - {Encoder.AUTO, Encoder.X264}
 
 _Key = tuple[Path, FileFact, Form]
 
@@ -64,14 +66,20 @@ class Preparer:
             children: How many files are inspected at once.
             deadline: Seconds one file may take, where no picture of it is encoded.
             memory: Bytes of address space of each child that encodes no pictures.
-            command: What to start in place of the worker; ``memory`` is added as its argument, and then ``encode`` for
-                those that encode pictures.
+            command: What to start in place of the worker; ``memory`` is added as its argument, then ``encode`` for
+                those that encode pictures, then the name of the hardware encoder that they may use.
         """
         self._directory = state_dir / "sidecars"
         command = [*(command or (sys.executable, *_WORKER))]
         encoders = max(1, (os.cpu_count() or 1) // ENCODER_CORES)
         self._quick = Lane(children, "prepare", [*command, str(memory)], deadline)
-        self._slow = Lane(encoders, "encode", [*command, str(ENCODING_MEMORY), "encode"], ENCODING_DEADLINE)
+        encoding = [*command, str(ENCODING_MEMORY), "encode"]
+        software = Lane(encoders, "encode", encoding, ENCODING_DEADLINE)
+        self._slow = dict.fromkeys(Encoder, software)
+        for encoder in _HARDWARE:  # whose children need rights that the others have given up
+            with_driver = [*encoding, encoder.value]
+            self._slow[encoder] = Lane(encoders, f"encode-{encoder.value}", with_driver, ENCODING_DEADLINE)
+        self._lanes = (self._quick, *dict.fromkeys(self._slow.values()))
         self._jobs: dict[_Key, _Job] = {}
         self._slates = Slates(self._make_slate)
         self._errands: set[Errand] = set()  # of all that was asked for and is not done
@@ -152,7 +160,7 @@ class Preparer:
     @property
     def kept_rights(self) -> tuple[str, ...]:
         """Which rights children could not give up on this system, in words."""
-        return self._quick.kept_rights or self._slow.kept_rights
+        return next((lane.kept_rights for lane in self._lanes if lane.kept_rights), ())
 
     # --- jobs, in the event loop ------------------------------------------------------------------------------------
 
@@ -179,7 +187,7 @@ class Preparer:
             return await asyncio.wrap_future(job.work)
         except EncodingNeeded:
             job.errand.check_wanted()
-            self._submit(job, key, self._slow)
+            self._submit(job, key, self._slow[key[2].encoder])
             return await asyncio.wrap_future(job.work)
 
     def _forget(self, key: _Key, job: _Job) -> None:
@@ -228,7 +236,8 @@ class Preparer:
         sidecar, path = self._new_sidecar()
         kept = False
         try:
-            found = self._inspect(job, fileno, sidecar, file, PrepareRequest(form, may_encode=lane is self._slow))
+            request = PrepareRequest(form, may_encode=lane is not self._quick)
+            found = self._inspect(job, fileno, sidecar, file, request)
             kept = found.sidecar_size > 0
         finally:
             os.close(sidecar)
@@ -262,7 +271,7 @@ class Preparer:
         def read(header: bytes, columns: bytearray) -> Prepared:
             return decode(header, columns, file_size=file.id.size, sidecar_limit=os.fstat(sidecar).st_size)
 
-        lane = self._slow if request.may_encode else self._quick
+        lane = self._slow[request.form.encoder] if request.may_encode else self._quick
         try:
             found = lane.ask(job.errand, request, (fileno, sidecar), read)
         except FtpStreamError:
@@ -279,11 +288,11 @@ class Preparer:
             raise StorageError(f"cannot write to {self._directory}: {error.strerror}") from error
 
     def _close(self) -> None:
-        for lane in (self._quick, self._slow):
+        for lane in self._lanes:
             lane.threads.shutdown(wait=False, cancel_futures=True)
         wait([work for work in list(self._unfinished) if not work.cancelled()], CLOSING)
-        self._quick.end()
-        self._slow.end()
+        for lane in self._lanes:
+            lane.end()
         with contextlib.suppress(StorageError):
             self._clear()
 
