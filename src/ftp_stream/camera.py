@@ -14,6 +14,7 @@ from ftp_stream.errors import StorageError
 from ftp_stream.model import Action, Form, VerdictKind
 from ftp_stream.offers import Offers
 from ftp_stream.shelf import Shelf
+from ftp_stream.slates import Slates
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from ftp_stream.shell.preparer import Preparer
     from ftp_stream.shell.spool import ScanResult, Spool
     from ftp_stream.shell.watcher import Watcher
-    from ftp_stream.supply import Supply
+    from ftp_stream.supply import Hand, Supply
 
 __all__ = ["Camera"]
 
@@ -81,6 +82,7 @@ class Camera:
         self._wall = wall
         self._report = report
         self._pictures = pictures
+        self._slates = Slates(lambda: self.settings, preparer, report)
         self._woken = asyncio.Event()
         self._shelf = Shelf(
             settings.name,
@@ -108,6 +110,10 @@ class Camera:
         """Ask for a turn soon; may be called at any time, from the event loop."""
         self._woken.set()
 
+    def slate(self, last: Hand) -> Hand | None:
+        """Return a second of the slate behind what was shown last; ``None`` where there is none, or not yet."""
+        return self._slates.second(last, self._wall())
+
     async def run(self) -> None:
         """Take turns until cancelled."""
         try:
@@ -116,6 +122,7 @@ class Camera:
                 await self._rest(wake_at)
         finally:
             self._shelf.close()
+            self._slates.close()
 
     # --- a turn -----------------------------------------------------------------------------------------------------
 

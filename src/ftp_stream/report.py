@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from ftp_stream.core.destinations import GENERIC
+from ftp_stream.core.encoding import slowness
 from ftp_stream.core.shortcomings import figures, shortcomings
 from ftp_stream.core.status import (
     Confirmed,
@@ -181,6 +182,7 @@ class CameraReport:
         self._wall = wall
         self._log = structlog.get_logger().bind(camera=camera)
         self._standing: frozenset[str] = frozenset()
+        self._slow = ""  # what is said of encoding that is slower than real time
 
     def turned(self, plan: Plan, heads: Mapping[str, OrderKey | None], problems: Iterable[str]) -> None:
         """A decision was made; a problem that stands is logged once."""
@@ -188,7 +190,8 @@ class CameraReport:
         for text in sorted(standing - self._standing):
             self._log.warning("inbox_problem", problem=text)
         self._standing = standing
-        self._board.post(scanned(self._name, self._wall(), plan, heads))
+        slow = (self._slow,) if self._slow else ()
+        self._board.post(scanned(self._name, self._wall(), plan, heads, slow))
 
     def carried_out(self, verdict: Verdict) -> None:
         """A file was deleted, archived or moved."""
@@ -198,7 +201,15 @@ class CameraReport:
         level(f"file_{verdict.action.value}", file=verdict.file.path, verdict=verdict.kind.value, reason=verdict.reason)
 
     def prepared(self, segment: PreparedSegment) -> None:
-        """A file is ready to play."""
+        """A file is ready to play; whether its pictures could be encoded as fast as they were recorded is told once."""
+        if not segment.encoded_video:
+            return
+        words = slowness(segment.table.duration_us, segment.encoding_seconds)
+        if words and not self._slow:
+            self._log.warning("encoding_slow", file=segment.path, problem=words)
+        elif self._slow and not words:
+            self._log.info("encoding_keeps_up", file=segment.path)
+        self._slow = words
 
     def passed_over(self, stream: str, skip: Skip) -> None:
         """A stream does not play a file."""

@@ -250,7 +250,8 @@ class Service:
         settings = _stream_settings(camera, destination)
         name = settings.name
         hide(str(settings.url.key), str(settings.url.password or ""))
-        supply = Supply(name, self._ledger.advance, running.camera.wake, self._ledger.skip)
+        camera_of = running.camera
+        supply = Supply(name, self._ledger.advance, camera_of.wake, self._ledger.skip, camera_of.slate)
         report = StreamReport(name, supply, self._board, self._wall, settings.preset)
         stream = Stream(settings, supply, uniform=random.random, report=report)
         self._board.add_stream(camera.name, name, settings.url.masked)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ftp_stream.core.destinations import Preset
     from ftp_stream.model import FileId, OrderKey, PreparedSegment, Skip
     from ftp_stream.rtmp.url import RtmpUrl
-    from ftp_stream.shell.frames import FrameReader
+    from ftp_stream.shell.frames import FrameReader, MemoryReader
 
 __all__ = ["Counters", "Hand", "StreamSettings", "Supply"]
 
@@ -43,7 +43,7 @@ class Hand:
     segment: PreparedSegment
     key: OrderKey
     gop: int  # the first GOP to send
-    reader: FrameReader
+    reader: FrameReader | MemoryReader
     ends_at: float | None = None  # wall time at which its recording ended, where its name says when it began
     passed: bool = False  # nothing of it is sent: all that it shows was played from other files, or it cannot be
     begun: bool = False  # some of it was sent in this session

@@ -30,11 +30,13 @@ _RATE_OVER = 5.0  # seconds that a rate is averaged over: the sending itself goe
 _LOOKS = {
     Phase.PLAYING: ("●", "bold green"),
     Phase.HOLDING: ("◐", "yellow"),
+    Phase.SLATE: ("▣", "yellow"),
     Phase.CONNECTING: ("◌", "cyan"),
     Phase.BACKOFF: ("✖", "bold red"),
     Phase.IDLE: ("○", "dim"),
     Phase.STOPPED: ("■", "dim"),
 }
+_DISPOSED = {"delivered": "green", "repeated": "dim"}  # the others are losses
 
 
 def plain(text: str) -> str:
@@ -138,13 +140,14 @@ def _camera_line(camera: CameraStatus) -> Text:
     text = Text.assemble((f"Camera {plain(camera.name)}", "bold"), (f"  {plain(camera.watch_dir)}", "dim"))
     text.append(f"  {_count(camera.files_waiting, 'file')} waiting")
     for kind, files in camera.disposed.items():
-        text.append(f" · {files:,} {kind}", "green" if kind == "delivered" else "yellow")
+        text.append(f" · {files:,} {kind}", _DISPOSED.get(kind, "yellow"))
     return text
 
 
 def _troubles(camera: CameraStatus, at: float) -> list[Text]:
     lines = [_fault(stream, stream.fault, at) for stream in camera.streams if stream.fault]
     lines += [_slow(stream, stream.uplink) for stream in camera.streams if stream.uplink]
+    lines += [_skipped(stream) for stream in camera.streams if stream.skipped_seconds]
     lines += [Text(f"! {plain(problem)}", "yellow") for problem in camera.problems]
     return lines
 
@@ -166,6 +169,11 @@ def _fault(stream: StreamStatus, fault: Fault, at: float) -> Text:
 
 def _slow(stream: StreamStatus, uplink: SlowUplink) -> Text:
     return Text.assemble((f"! {plain(stream.name)} slow line", "bold yellow"), f" {uplink.words}\n  {uplink.cure}")
+
+
+def _skipped(stream: StreamStatus) -> Text:
+    words = f"{duration(stream.skipped_seconds)} of footage left out, so as not to lie further behind than MAX_LAG"
+    return Text(f"! {plain(stream.name)} {words}", "yellow")
 
 
 def _receiver(receiver: ReceiverStatus) -> Text:

@@ -19,7 +19,7 @@ from ftp_stream.errors import FaultKind
 from ftp_stream.model import VerdictKind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from ftp_stream.model import OrderKey, Plan
 
@@ -325,7 +325,9 @@ class Disposed:
     files: int = 1
 
 
-def scanned(camera: str, wall: float, plan: Plan, heads: Mapping[str, OrderKey | None]) -> Scanned:
+def scanned(
+    camera: str, wall: float, plan: Plan, heads: Mapping[str, OrderKey | None], problems: Iterable[str] = ()
+) -> Scanned:
     """Return the event that a decision makes.
 
     Args:
@@ -333,6 +335,7 @@ def scanned(camera: str, wall: float, plan: Plan, heads: Mapping[str, OrderKey |
         wall: When the decision was made.
         plan: The decision; its verdicts in play order.
         heads: Per stream the last segment it has taken, None before its first.
+        problems: What else an operator should know, in words.
     """
     ahead = [verdict for verdict in plan.verdicts if verdict.kind in _AHEAD]
     keys = [plan.keys[verdict.file.id] for verdict in ahead]
@@ -345,14 +348,14 @@ def scanned(camera: str, wall: float, plan: Plan, heads: Mapping[str, OrderKey |
         files_waiting=sum(verdict.kind is not VerdictKind.SENDING for verdict in ahead),
         waiting=waiting,
         verdicts=dict(Counter(verdict.kind.value for verdict in plan.verdicts)),  # asdict breaks a Counter
-        problems=_problems(plan),
+        problems=(*problems, *_problems(plan))[:_MOST_PROBLEMS],
     )
 
 
 def _problems(plan: Plan) -> tuple[str, ...]:
     bad = (VerdictKind.FAILED, VerdictKind.RETRY)
     of_files = (f"{verdict.file.path}: {verdict.reason}" for verdict in plan.verdicts if verdict.kind in bad)
-    return (*plan.warnings, *of_files)[:_MOST_PROBLEMS]
+    return (*plan.warnings, *of_files)
 
 
 # --- from one to the other ------------------------------------------------------------------------------------------

@@ -1,0 +1,205 @@
+"""Whatever a camera sends goes on in one publish: other video, other sound, changes within files; and the slate."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import shutil
+from typing import TYPE_CHECKING
+
+import av
+import pytest
+from tests.support.files import Clip, make
+from tests.support.world import START, World, eventually, make_reel
+
+from ftp_stream.config import Idle, VideoMode
+from ftp_stream.core.destinations import PRESETS
+from ftp_stream.core.status import Phase
+from ftp_stream.rtmp.audit import StreamAudit
+from ftp_stream.shell.receiver import Receiver
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.world import Reel
+
+
+@pytest.fixture(scope="module")
+def reel(tmp_path_factory: pytest.TempPathFactory) -> Reel:
+    """Six files of two seconds."""
+    return make_reel(tmp_path_factory.mktemp("reel") / "files", 6)
+
+
+@pytest.fixture
+def key() -> str:
+    return secrets.token_hex(12)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    made = World(tmp_path / "world", {}, catchup_rate=8.0, scan_interval=0.2)
+    made.inbox.mkdir(parents=True)
+    return made
+
+
+def seen(receiver: Receiver, key: str) -> StreamAudit:
+    return receiver.audits.get(f"live/{key}", StreamAudit(hashes=True))
+
+
+def upload(world: World, *files: Path, first: int = 0) -> None:
+    """Bring files in, two seconds apart by their names."""
+    for number, path in enumerate(files, first):
+        target = world.inbox / f"20260101_0000{2 * number:02}{path.suffix}"
+        shutil.copyfile(path, target)
+        os.utime(target, (START + 2 * number + 2, START + 2 * number + 2))
+
+
+def decoded(path: Path) -> tuple[int, set[tuple[int, int]]]:
+    """Return how many pictures FFmpeg decodes of a recording, and their sizes; any damage is an error."""
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        stream.codec_context.options = {"err_detect": "explode"}
+        sizes = [(frame.width, frame.height) for frame in container.decode(stream)]
+    return len(sizes), set(sizes)
+
+
+async def played(world: World, receiver: Receiver, key: str, left: int = 1) -> StreamAudit:
+    """Run until all files but the newest are delivered; return what was seen."""
+    world.urls = {"one": receiver.url(key=key)}
+    async with world.running():
+        await eventually(lambda: len(world.files()) == left, 60)
+    return seen(receiver, key)
+
+
+OTHER_SOUND = {
+    "alaw": Clip(audio="pcm_alaw", sample_rate=8000, layout="mono"),
+    "mulaw": Clip(audio="pcm_mulaw", sample_rate=16_000, layout="mono"),
+    "mp3": Clip(audio="libmp3lame", sample_rate=44_100, layout="stereo"),
+    "aac": Clip(sample_rate=16_000, layout="mono"),
+    "none": Clip(audio=""),
+}
+
+
+async def test_whatever_sound_comes_the_publish_keeps_the_configuration_that_it_began_with(
+    world: World, key: str, tmp_path: Path
+) -> None:
+    first = make(tmp_path / "first.mp4", Clip(sample_rate=48_000, layout="stereo"))
+    others = [make(tmp_path / f"{name}.mov", clip) for name, clip in OTHER_SOUND.items()]
+    upload(world, first, *others, first, first)
+    async with Receiver(hashes=True, record=tmp_path / "seen") as receiver:
+        audit = await played(world, receiver, key)
+        assert audit.publish_count == 1
+        assert audit.current.audio.configs == 1
+        assert audit.current.audio.largest_gap_ms < 50
+        pictures = sum(len(_pictures(path)) for path in (first, *others, first))
+        assert audit.current.video.frames >= pictures
+    assert world.faults == []
+
+
+def _pictures(path: Path) -> list:
+    with av.open(str(path)) as container:
+        return [packet for packet in container.demux(video=0) if packet.size]
+
+
+async def test_video_that_the_destination_does_not_take_is_encoded_once_for_all(
+    world: World, key: str, tmp_path: Path
+) -> None:
+    """MJPEG and HEVC among H.264, to two destinations that take H.264 alone."""
+    files = [
+        make(tmp_path / "a.mp4", Clip()),
+        make(tmp_path / "b.avi", Clip(video="mjpeg", pixels="yuvj420p", audio="pcm_s16le")),
+        make(tmp_path / "c.mp4", Clip(video="libx265")),
+        make(tmp_path / "d.mp4", Clip()),
+    ]
+    upload(world, *files, files[0])
+    other = f"{key}2"
+    async with Receiver(hashes=True) as receiver:
+        world.urls = {"one": receiver.url(key=key), "two": receiver.url(key=other)}
+        async with world.running():
+            await eventually(lambda: len(world.files()) == 1, 60)
+        one, two = seen(receiver, key), seen(receiver, other)
+        assert (one.publish_count, two.publish_count) == (1, 1)
+        assert one.hashes("video")[:100] == two.hashes("video")[:100]
+        assert {track.codec for track in one.tracks("video")} == {"avc"}
+        assert one.current.audio.configs == 1
+    assert world.faults == []
+    assert not (world.inbox / "_failed").exists()
+
+
+async def test_all_is_made_into_the_shape_of_the_first_file_where_all_is_encoded(
+    world: World, key: str, tmp_path: Path
+) -> None:
+    world.video = VideoMode.H264
+    files = [
+        make(tmp_path / "a.mp4", Clip(width=320, height=240)),
+        make(tmp_path / "b.mp4", Clip(width=160, height=120)),
+        make(tmp_path / "c.mp4", Clip(width=640, height=360)),
+    ]
+    upload(world, *files, files[0])
+    async with Receiver(hashes=True) as receiver:
+        audit = await played(world, receiver, key)
+        assert audit.publish_count == 1
+        assert audit.current.video.configs == 1, "one sequence header serves all"
+
+
+async def test_a_change_that_the_destination_does_not_bear_is_a_planned_session(
+    world: World, reel: Reel, key: str, tmp_path: Path
+) -> None:
+    world.preset = PRESETS["facebook"]
+    other = make_reel(tmp_path / "other", 2, options=["--size", "320x240"])
+    upload(world, *reel.files[:2], other.files[0], reel.files[2], reel.files[3])
+    expected = reel.hashes("video", reel.files[:2]) + other.hashes("video", other.files[:1])
+    expected += reel.hashes("video", reel.files[2:3])
+    async with Receiver(hashes=True) as receiver:
+        audit = await played(world, receiver, key)
+        assert audit.hashes("video")[: len(expected)] == expected
+        assert audit.publish_count == 3
+        assert [publish.video.configs for publish in audit.publishes] == [1, 1, 1]
+    assert world.faults == []
+
+
+async def test_the_slate_follows_the_hold_and_gives_way_to_the_next_file_in_one_publish(
+    world: World, reel: Reel, key: str
+) -> None:
+    """It comes after `HOLD_SECONDS`, at the camera's frame rate, with a header of its own and silence all along."""
+    world.idle, world.hold_seconds = Idle.SLATE, 2.0
+    async with Receiver(hashes=True) as receiver:
+        world.urls = {"one": receiver.url(key=key)}
+        world.upload(*reel.files[:2])
+        async with world.running():
+            await eventually(lambda: world.statuses and world.stream.phase is Phase.HOLDING)
+            held_at = asyncio.get_running_loop().time()
+            await eventually(lambda: world.stream.phase is Phase.SLATE)
+            assert asyncio.get_running_loop().time() - held_at > world.hold_seconds - 1.1, "told once a second"
+            before = seen(receiver, key).current.video.frames
+            await eventually(lambda: seen(receiver, key).current.video.frames > before + 60)
+            world.upload(*reel.files[2:4])
+            await eventually(lambda: reel.hashes("video", reel.files[2:3])[-1] in seen(receiver, key).hashes("video"))
+        audit = seen(receiver, key)
+        assert audit.publish_count == 1
+        assert audit.current.video.configs == 3, "the camera's, the slate's, the camera's"
+        assert audit.current.video.largest_gap_ms <= 1100
+        assert audit.current.audio.configs == 1
+        assert audit.current.audio.largest_gap_ms < 50
+        assert audit.current.video.steps_back == audit.current.video.equal_times == 0
+        pictures = audit.hashes("video")
+        known = set(reel.hashes("video"))
+        slate = [digest for digest in pictures if digest not in known]
+        assert len(slate) > 60
+        assert len(set(slate)) < len(slate) / 2, "the pictures between key frames repeat"
+
+
+async def test_no_slate_where_a_destination_bears_no_other_header(world: World, reel: Reel, key: str) -> None:
+    world.idle, world.hold_seconds, world.preset = Idle.SLATE, 0.5, PRESETS["facebook"]
+    async with Receiver(hashes=True) as receiver:
+        world.urls = {"one": receiver.url(key=key)}
+        world.upload(*reel.files[:2])
+        async with world.running():
+            await eventually(lambda: world.statuses and world.stream.phase is Phase.HOLDING)
+            await eventually(
+                lambda: seen(receiver, key).hashes("video")[-1:] * 3 == seen(receiver, key).hashes("video")[-3:]
+            )
+            assert world.stream.phase is Phase.HOLDING
+        assert seen(receiver, key).publish_count == 1
+        assert seen(receiver, key).current.video.configs == 1
