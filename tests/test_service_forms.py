@@ -120,7 +120,7 @@ async def test_video_that_the_destination_does_not_take_is_encoded_once_for_all(
             await eventually(lambda: len(world.files()) == 1, 60)
         one, two = seen(receiver, key), seen(receiver, other)
         assert (one.publish_count, two.publish_count) == (1, 1)
-        assert one.hashes("video")[:100] == two.hashes("video")[:100]
+        assert list(dict.fromkeys(one.hashes("video"))) == list(dict.fromkeys(two.hashes("video"))), "holds aside"
         assert {track.codec for track in one.tracks("video")} == {"avc"}
         assert one.current.audio.configs == 1
     assert world.faults == []
