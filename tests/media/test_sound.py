@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -285,6 +286,23 @@ def test_sound_before_the_first_key_frame_is_left_out(tmp_path: Path) -> None:
     prepared = prepare(tmp_path / "a.mkv", Film(audio="pcm_s16le", key_after=5, claps=(0.12, 0.52, 1.8)))
     in_place(prepared, DEFAULT_AUDIO, claps=2)
     check_extent(prepared, DEFAULT_AUDIO, seconds=2.0)
+
+
+def test_sound_that_an_edit_list_hides_is_not_heard(tmp_path: Path) -> None:
+    """Beside hidden pictures, which are shown all the same; as it is with AAC that goes as it is."""
+    path = shoot(tmp_path / "a.mp4", Film(audio="aac", rate=16_000))
+    content = bytearray(path.read_bytes())
+    at = 0
+    for rate in (12_800, 16_000):
+        at = content.index(b"elst", at + 4)
+        duration, start = struct.unpack_from(">ii", content, at + 12)
+        struct.pack_into(">ii", content, at + 12, duration - 600, start + rate * 6 // 10)
+    path.write_bytes(content)
+    prepared = prepare_file(path, Form(audio=LC_44_STEREO))
+    assert prepared.found.encoded_audio
+    assert "edit list hides" in prepared.notes
+    offsets = play(prepared, LC_44_STEREO).offsets()
+    assert [round(offset, 2) for offset in offsets] == [math.inf, 0, 0]
 
 
 @pytest.mark.parametrize("ends", [2.39, 2.4, 2.41])
