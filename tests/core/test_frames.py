@@ -340,6 +340,7 @@ def test_pictures_are_shown_from_the_first_that_can_be_to_the_end_of_the_last() 
     assert shown_span(track([0, 40_000, 80_000], keys=(1,), last_us=20_000)) == (40_000, 100_000)
     assert shown_span(track([0, 40_000, 80_000], cts=[80_000, 120_000, 0])) == (80_000, 200_000)
     assert shown_span(track([5])) == (5, 40_005)
+    assert shown_span(track([0, 500_000, 540_000], keys=(1,))) == (500_000, 580_000)  # the last one as its neighbour
 
 
 @given(st.lists(st.integers(1, 10**6), min_size=1, max_size=20), st.integers(0, 19), st.integers(0, 10**6))

@@ -348,6 +348,18 @@ def test_damaged_packets_are_holes_with_one_note(tmp_path: Path) -> None:
     assert [round(begin, 1) for begin, _ in holes] == [0.7, 1.5]
 
 
+def test_a_transport_packet_that_was_lost_moves_nothing(tmp_path: Path) -> None:
+    path = shoot(tmp_path / "a.ts", Film(audio="mp2", rate=48_000, layout="stereo"))
+    content = path.read_bytes()
+    packets = [content[at : at + 188] for at in range(0, len(content), 188)]
+    sound = [number for number, packet in enumerate(packets) if packet[1] & 0x1F == 1 and packet[2] == 1]
+    del packets[next(number for number in sound[len(sound) // 3 :] if not packets[number][1] & 0x40)]
+    path.write_bytes(b"".join(packets))
+    prepared = prepare_file(path, PRESET)
+    in_place(prepared, DEFAULT_AUDIO)
+    assert len(prepared.rows(audio=True)) >= 100
+
+
 def test_sound_of_nothing_but_damage_is_silence(tmp_path: Path) -> None:
     prepared = prepare(tmp_path / "a.mkv", Film(audio="ac3", rate=48_000, damaged=tuple(range(100))))
     assert prepared.rows(audio=True) == []
