@@ -278,7 +278,7 @@ def test_messages_in_the_table_are_the_programs_own(document: str) -> None:
     sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "src").rglob("*.py"))
     for symptom, _, _ in rows(document):
         for message in CODE.findall(symptom):
-            pieces = re.split(r" ?\.\.\. ?|^(?:tcp|tls|connect|publish): ", message)
+            pieces = re.split(r" ?\.\.\. ?|^(?:resolve|tcp|tls|connect|publish): ", message)
             for piece in filter(lambda piece: len(piece.split()) > 2, pieces):
                 assert piece in sources or piece in SYSTEM, message
 

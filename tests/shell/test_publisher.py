@@ -279,6 +279,19 @@ async def test_it_is_told_when_nothing_waited_last() -> None:
         assert connection.flow().clear_at > clear_at
 
 
+async def test_what_moved_can_be_asked_for_after_the_end() -> None:
+    """The socket is closed a moment before whoever looks at the path hears of it."""
+    async with Receiver() as receiver, publishing(receiver.url(key=KEY)) as connection:
+        send_gop(connection, 1)
+        await until(lambda: connection.protocol.confirmed == 1)
+        before = connection.flow()
+        receiver.drop(reset=True)
+        await lost(connection)
+        await connection.close(clean=False)
+        assert connection._sock.fileno() < 0
+        assert connection.flow()[:2] == before[:2]
+
+
 async def test_a_server_that_stops_reading_is_given_up() -> None:
     """Whoever waits for room is told, although the connection stands."""
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
+import os
 import socket
 import struct
 
@@ -36,6 +38,8 @@ def unacknowledged(sock: socket.socket) -> int:
     Raises:
         OSError: The socket is closed.
     """
+    if sock.fileno() < 0:  # which ioctl itself takes for a wrong value
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
     return int(_INT.unpack(fcntl.ioctl(sock.fileno(), _SIOCOUTQ, bytes(_INT.size)))[0])
 
 
