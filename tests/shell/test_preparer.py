@@ -512,6 +512,17 @@ async def test_a_bad_child_makes_no_slate_and_the_next_one_may(
                 await preparer.slate(request_)
 
 
+async def test_a_slate_that_failed_is_made_when_it_is_asked_for_again(tmp_path: Path, request_: SlateRequest) -> None:
+    command = misbehaving(tmp_path, "say(*encode_failure(str(time.monotonic_ns())))")
+    async with preparing(tmp_path, command=command) as preparer:
+        failures = set()
+        for _ in range(2):
+            with pytest.raises(SegmentRefused) as caught:
+                await preparer.slate(request_)
+            failures.add(caught.value.reason)
+    assert len(failures) == 2
+
+
 async def test_a_closed_pool_makes_no_slate(tmp_path: Path, request_: SlateRequest) -> None:
     begun = tmp_path / "begun"
     deed = f"open({str(begun)!r}, 'w').close(); time.sleep(60)"
