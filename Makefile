@@ -13,7 +13,7 @@ AS_ROOT := $(shell [ "$$(id -u)" -eq 0 ] || ! command -v sudo >/dev/null || echo
 .DEFAULT_GOAL := setup
 .PHONY: help setup install run dev demo clean create-watch-dir test-stream status check-ffmpeg
 .PHONY: install-service uninstall-service service-status service-logs service-logs-live
-.PHONY: test test-service check lock bench
+.PHONY: test test-service check lock bench soak
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
@@ -87,6 +87,9 @@ lock: $(DEVELOPMENT) ## Resolve all versions afresh and write the exact ones int
 
 bench: $(DEVELOPMENT) ## Measure against one ffmpeg per file (needs the system's ffmpeg)
 	@$(BIN)/python -m bench
+
+soak: $(DEVELOPMENT) ## Play 20,000 seams by a faster clock, about 7 minutes; is memory flat? ARGS="--seams 2000"
+	@$(BIN)/python -m bench.soak $(ARGS)
 
 $(RUNTIME): pyproject.toml scripts/bootstrap.py
 	@$(PYTHON) scripts/bootstrap.py
