@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from bench.soak.receiver import Seen
 
 WARM = 2000  # seams after which a service has seen all that it will see again; half of a shorter run
-_PART = 10  # a tenth of what lies behind that is compared with the last tenth
-MAY_GROW = 5.0  # MB
+_PART = 10  # a tenth of the samples is compared with the last tenth
+MAY_GROW = 5.0  # MB: bounded memories fill, such as the journal's 10,000 verdicts
+MAY_LEAK = 2.0  # MB in the second half, where all of them are full: of 20,000 one-minute files that is a week
 MAY_OPEN = 8  # descriptors: of files in hand and of children being replaced
 
 
@@ -39,19 +40,15 @@ class Check:
     met: bool
 
 
-def settled(samples: Sequence[Sample]) -> list[Sample]:
-    """The samples that count: those after the warming up."""
-    if not samples:
-        return []
-    warm = min(WARM, samples[-1].seams // 2)
-    return [sample for sample in samples if sample.seams >= warm]
+def since(samples: Sequence[Sample], seams: int) -> list[Sample]:
+    """The samples from this seam on, or from the middle on where that comes first."""
+    return [sample for sample in samples if sample.seams >= min(seams, samples[-1].seams // 2)]
 
 
 def growth(samples: Sequence[Sample], value: Callable[[Sample], float]) -> tuple[float, float]:
-    """The typical figure at the beginning and at the end of what counts."""
-    counted = settled(samples)
-    part = max(1, len(counted) // _PART)
-    return median(map(value, counted[:part])), median(map(value, counted[-part:]))
+    """The typical figure in the first and in the last tenth of some samples."""
+    part = max(1, len(samples) // _PART)
+    return median(map(value, samples[:part])), median(map(value, samples[-part:]))
 
 
 def checks(samples: Sequence[Sample], seen: Seen, *, wanted: int, reconnects: int) -> list[Check]:
@@ -78,16 +75,18 @@ def checks(samples: Sequence[Sample], seen: Seen, *, wanted: int, reconnects: in
 
 
 def _steady(samples: Sequence[Sample]) -> list[Check]:
-    begin = settled(samples)[0].seams
-    rss, last_rss = growth(samples, lambda sample: sample.rss)
-    opened, last_opened = growth(samples, lambda sample: sample.descriptors)
-    journal, last_journal = growth(samples, lambda sample: sample.journal)
+    warm, second_half = since(samples, WARM), since(samples, samples[-1].seams)
+    opened, last_opened = growth(warm, lambda sample: sample.descriptors)
+    journal, last_journal = growth(warm, lambda sample: sample.journal)
     return [
-        Check(
-            f"memory of the service since seam {begin:,}",
-            f"{rss:.1f} to {last_rss:.1f} MB",
-            last_rss - rss < MAY_GROW,
-        ),
+        _memory(warm, MAY_GROW),
+        _memory(second_half, MAY_LEAK),
         Check("open descriptors", f"{opened:.0f} to {last_opened:.0f}", last_opened - opened <= MAY_OPEN),
         Check("journal", f"{journal:.1f} to {last_journal:.1f} MB", last_journal - journal < MAY_GROW),
     ]
+
+
+def _memory(samples: Sequence[Sample], limit: float) -> Check:
+    first, last = growth(samples, lambda sample: sample.rss)
+    words = f"memory of the service since seam {samples[0].seams:,}"
+    return Check(words, f"{first:.1f} to {last:.1f} MB (less than {limit:g} more)", last - first < limit)

@@ -11,7 +11,7 @@ from bench.soak import __main__ as soak
 from bench.soak.clock import LEAP, Clock, Loop
 from bench.soak.order import Counts, Order
 from bench.soak.receiver import Seen
-from bench.soak.verdict import MAY_GROW, WARM, Sample, checks, growth
+from bench.soak.verdict import MAY_GROW, MAY_LEAK, WARM, Sample, checks, growth
 
 CYCLE = [bytes([number]) for number in range(20)]
 SILENCE = b"silence"
@@ -116,8 +116,13 @@ def test_a_run_in_which_nothing_grows_is_good() -> None:
 def test_what_grows_before_it_is_warm_does_not_count_and_what_grows_after_does() -> None:
     early = [replace(sample, rss=70.0 + min(sample.seams, WARM) / 100) for sample in STEADY]
     assert unmet(early) == []
-    leak = [replace(sample, rss=70.0 + 1.5 * MAY_GROW * sample.seams / 20_000) for sample in STEADY]
-    assert unmet(leak) == [f"memory of the service since seam {WARM:,}"]
+    late = [replace(sample, rss=70.0 + min(sample.seams, 9000) * 1.5 * MAY_GROW / 9000) for sample in STEADY]
+    assert unmet(late) == [f"memory of the service since seam {WARM:,}"]
+
+
+def test_a_small_leak_shows_in_the_second_half() -> None:
+    leak = [replace(sample, rss=70.0 + 3 * MAY_LEAK * max(0, sample.seams - 10_000) / 20_000) for sample in STEADY]
+    assert unmet(leak) == ["memory of the service since seam 10,000"]
 
 
 def test_one_sample_that_stands_out_is_no_growth() -> None:
