@@ -181,6 +181,11 @@ def column(name: str) -> dict[str, object]:
         ("ping_after", 60.0, None, None, None, None),
         ("track_freeze_s", None, None, None, None, 2.0),
         ("late_audio_closes", False, False, False, True, True),
+        ("longest_step_ms", None, None, 250, None, None),
+        ("header_cuts", False, False, True, False, False),
+        ("first_audio_header_holds", False, False, False, True, True),
+        ("first_enhanced_header_holds", False, False, False, False, True),
+        ("video_codecs", {"avc"}, None, {"avc", "hevc"}, {"avc"}, None),
     ],
 )
 def test_the_presets_are_the_tables(knob, nginx, node, srs, oven, mediamtx):

@@ -29,6 +29,7 @@ from ftp_stream.rtmp.habits import (
     Habits,
     Unpublish,
 )
+from ftp_stream.rtmp.harm import Harm
 from ftp_stream.rtmp.messages import (
     Abort,
     Acknowledgement,
@@ -46,6 +47,7 @@ from ftp_stream.rtmp.messages import (
 )
 from ftp_stream.rtmp.receive import (
     CloseConnection,
+    Harmed,
     PublishEnded,
     PublishRequested,
     ReceiveProtocol,
@@ -704,8 +706,34 @@ def test_both_tracks_from_the_start_may_go_on_for_ever(habits):
 def test_late_audio_can_be_left_out():
     client = publishing(replace(MEDIAMTX, late_audio_closes=False))
     client.send(FRAME)
-    (message,) = client.send(replace(FRAME, timestamp=3000), replace(SOUND, timestamp=3000))
+    message, harmed = client.send(replace(FRAME, timestamp=3000), replace(SOUND, timestamp=3000))
     assert message.type_id == flv.VIDEO
+    assert harmed == Harmed(Harm.TRACK, 3000)
+
+
+def test_what_a_server_spoils_is_told_and_no_reason_to_close():
+    client = publishing(SRS)
+    client.send(FRAME)
+    harmed, message = client.send(replace(FRAME, timestamp=251))
+    assert harmed == Harmed(Harm.STEP, 251)
+    assert message.timestamp == 251
+    assert client.state is ReceiveState.PUBLISHING
+
+
+def test_what_a_server_ignores_does_not_come():
+    client = publishing(MEDIAMTX)
+    first, second = (Audio(0, flv.aac_sequence_header(config), 1) for config in (b"\x12\x10", b"\x12\x08"))
+    client.send(FRAME, first)
+    assert client.send(second) == [Harmed(Harm.AUDIO_HEADER, 0)]
+
+
+def test_each_publish_is_looked_at_afresh():
+    client = publishing(replace(NGINX_RTMP, longest_step_ms=250))
+    client.send(FRAME)
+    client.send(Command("deleteStream", 6.0, (None, 1.0)))
+    client.ask()
+    client.accept()
+    assert [type(event) for event in client.send(replace(FRAME, timestamp=9000))] == [Message]
 
 
 def test_late_audio_is_welcome_elsewhere():

@@ -8,7 +8,7 @@ It judges by what it sees on the wire alone: a frame of silence and a held pictu
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import pairwise
@@ -122,6 +122,7 @@ class PublishAudit:
     metadata: bytes = b""  # the last data message, AMF0
     other: int = 0  # media messages that are neither frame nor sequence header: ends of sequence, colour information
     malformed: int = 0  # media messages shorter than their own header
+    harms: Counter[str] = field(default_factory=Counter)  # by kind, where a server is played that does harm
 
 
 class StreamAudit:
@@ -204,6 +205,15 @@ class StreamAudit:
         """A data message (``onMetaData``) came."""
         self._current.data_messages += 1
         self._current.metadata = bytes(body)
+
+    def harmed(self, harm: str) -> None:
+        """The server that is played did harm to what it took."""
+        self._current.harms[harm] += 1
+
+    @property
+    def harms(self) -> Counter[str]:
+        """What harm was done in the publishes kept, by kind."""
+        return sum((publish.harms for publish in self.publishes), Counter[str]())
 
     def tracks(self, kind: str) -> list[TrackAudit]:
         """The tracks called "video" or "audio" of the publishes kept, oldest first."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, TypeAlias
 from ftp_stream.errors import LocalProtocolError, RemoteProtocolError
 from ftp_stream.rtmp.chunks import ChunkWriter, Message
 from ftp_stream.rtmp.habits import Denial, Duplicate, FcPublish, Habits, Unpublish
+from ftp_stream.rtmp.harm import Harmed
 from ftp_stream.rtmp.messages import (
     Command,
     Parsed,
@@ -55,7 +56,7 @@ class CloseConnection:
     reason: str
 
 
-ReceiveEvent: TypeAlias = PublishRequested | PublishEnded | CloseConnection | Message
+ReceiveEvent: TypeAlias = PublishRequested | PublishEnded | CloseConnection | Harmed | Message
 """Audio, video and data messages of an accepted publish come as the raw ``Message``: one object less for each."""
 
 

@@ -129,6 +129,13 @@ class Habits:
     track_freeze_messages: int | None = None  # media messages after which no track is added
     late_audio_closes: bool = False  # a track that comes later: closes, else it is left out
 
+    # --- harm: what it takes without a word and does not pass on as it came
+    longest_step_ms: int | None = None  # from one message to the next; beyond it, either way, 10 ms pass instead
+    header_cuts: bool = False  # each sequence header, a changed one or not, cuts what it makes of the stream
+    first_audio_header_holds: bool = False  # later ones are ignored
+    first_enhanced_header_holds: bool = False  # later ones, of pictures by Enhanced RTMP, are dropped
+    video_codecs: frozenset[str] | None = None  # it passes on pictures of no others; None: of all
+
     # --- acknowledgements
     never_ack: bool = False
     ack_base: AckBase = AckBase.ALL
@@ -158,6 +165,7 @@ NGINX_RTMP = Habits(  # 1.2.2
     setup_deadline=None,
     ping_after=60.0,
     ping_timeout=30.0,
+    video_codecs=frozenset({"avc"}),  # it waits for a key frame, and finds none in Enhanced RTMP
     ack_base=AckBase.AFTER_HANDSHAKE,
     ack_wrap=AckWrap.RESET,
 )
@@ -189,6 +197,9 @@ SRS = Habits(  # 5 to 7
     setup_deadline=30.0,
     first_message_deadline=20.0,
     silence_deadline=5.0,
+    longest_step_ms=250,
+    header_cuts=True,
+    video_codecs=frozenset({"avc", "hevc"}),
     ack_base=AckBase.ALL,
     ack_wrap=AckWrap.RESTART,
     ack_divisor=2,
@@ -207,6 +218,8 @@ OVENMEDIAENGINE = Habits(  # up to 0.20, classic mode
     unpublished_silence=3.0,
     track_freeze_messages=250,
     late_audio_closes=True,
+    first_audio_header_holds=True,
+    video_codecs=frozenset({"avc"}),
     ack_base=AckBase.ALL,
     ack_wrap=AckWrap.MINUS,
     ack_every=1_250_000,
@@ -226,6 +239,8 @@ MEDIAMTX = Habits(  # 1.20
     silence_deadline=10.0,
     track_freeze_s=2.0,
     late_audio_closes=True,
+    first_audio_header_holds=True,
+    first_enhanced_header_holds=True,
     ack_base=AckBase.ALL,
     ack_wrap=AckWrap.MODULO,
     ack_margin=1,

@@ -18,6 +18,7 @@ from ftp_stream.rtmp.dialogue import (
     Refusal,
 )
 from ftp_stream.rtmp.handshake import server_handshake
+from ftp_stream.rtmp.harm import Harm, Harmed, HarmWatch
 from ftp_stream.rtmp.messages import (
     CSID_CONTROL,
     Acknowledgement,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CloseConnection",
+    "Harmed",
     "PublishEnded",
     "PublishRequested",
     "ReceiveEvent",
@@ -72,6 +74,7 @@ class ReceiveProtocol:
         self._acknowledger = Acknowledger(habits)
         self._patience = Patience(habits, now)
         self._tracks: TrackSet | None = None  # None: every media message is taken
+        self._harm: HarmWatch | None = None  # None: all that is taken is passed on as it came
         self._parser = self._run(random)
 
     @property
@@ -103,6 +106,7 @@ class ReceiveProtocol:
         self._patience.publish_began(now)
         tracks = TrackSet(self.habits)
         self._tracks = None if tracks.settled else tracks
+        self._harm = HarmWatch.of(self.habits)
         if tracks.settled:
             self._patience.settled()
         self._parse()
@@ -191,7 +195,9 @@ class ReceiveProtocol:
     def _on_media(self, message: Message) -> None:
         state = self.state
         if state is ReceiveState.PUBLISHING:
-            if self._tracks is None or self._admits(self._tracks, message):
+            if (self._tracks is None or self._admits(self._tracks, message)) and (
+                self._harm is None or self._passes(self._harm, message)
+            ):
                 self._dialogue.events.append(message)
         elif state is ReceiveState.DOOMED and message.type_id in {MessageType.AUDIO, MessageType.VIDEO}:
             self._dialogue.close(Refusal.DUPLICATE.value)
@@ -202,7 +208,14 @@ class ReceiveProtocol:
             self._patience.settled()
         if tracks.complete:
             self._tracks = None
+        if not admitted:
+            self._dialogue.events.append(Harmed(Harm.TRACK, message.timestamp))
         return admitted
+
+    def _passes(self, watch: HarmWatch, message: Message) -> bool:
+        passed, harms = watch.look(message)
+        self._dialogue.events += [Harmed(harm, message.timestamp) for harm in harms]
+        return passed
 
     def _on_control(self, message: Message) -> None:
         match parse(message):

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING
 
 from ftp_stream.rtmp import flv
 from ftp_stream.rtmp.chunks import Message
-from ftp_stream.rtmp.receive import CloseConnection, PublishEnded, PublishRequested, ReceiveEvent, ReceiveProtocol
+from ftp_stream.rtmp.receive import (
+    CloseConnection,
+    Harmed,
+    PublishEnded,
+    PublishRequested,
+    ReceiveEvent,
+    ReceiveProtocol,
+)
 from ftp_stream.shell.receiver.events import PublishBegan, PublishOver, Refused
 from ftp_stream.shell.receiver.recording import Recording
 
@@ -188,6 +195,8 @@ class Connection(asyncio.Protocol):
         match event:
             case PublishRequested():
                 return self._on_request(event, now)
+            case Harmed(harm) if self._audit is not None:
+                self._audit.harmed(harm)
             case PublishEnded(reason):
                 self._on_end(reason, now)
             case CloseConnection(reason):
