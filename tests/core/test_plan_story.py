@@ -1,6 +1,9 @@
 """Decisions carried out one after the other, as a camera and its streams live through them."""
 
+from datetime import UTC as ZULU
+from datetime import datetime
 from itertools import pairwise
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import settings
@@ -153,7 +156,7 @@ def test_an_hour_of_a_camera_that_does_all_right_is_played_without_a_gap() -> No
     assert len(world.files) == 2
 
 
-@pytest.mark.parametrize("back", [YEARS, 3 * HOUR, 20 * 60.0])
+@pytest.mark.parametrize("back", [YEARS, 3 * HOUR, HOUR, 20 * 60.0])
 def test_a_reset_camera_clock_deletes_no_more_than_minutes(back: float) -> None:
     world = World(UTC, {"a": Stream(), "b": Stream()})
     world.run(30)
@@ -177,6 +180,21 @@ def test_one_file_from_the_future_in_the_inbox_does_not_delete_all_that_follows(
     world.run(60)
     assert len(world.lost()) <= 4
     assert played(world) >= 52
+
+
+def test_one_clip_dated_2036_is_played_in_its_place_and_nothing_goes_for_it() -> None:
+    """Its time of writing counts, whoever put it there, and a warning names it as long as it lies there."""
+    world = World(UTC, {"a": Stream()})
+    world.run(10)
+    clip = world.put("20360101_000000.mp4")
+    plan = world.turn()
+    assert [warning for warning in plan.warnings if clip in warning]
+    world.run(20)
+    assert world.lost() == []
+    done = world.streams["a"].done
+    assert done.index(clip) in {10, 11}
+    assert sorted(set(done) - {clip}) == [path for path in done if path != clip]
+    assert world.turn().warnings == ()
 
 
 @pytest.mark.parametrize("ahead", [5 * HOUR, 13 * HOUR, 30 * HOUR, YEARS])
@@ -218,3 +236,43 @@ def test_after_an_outage_no_more_than_the_longest_lag_is_sent_late() -> None:
     kinds = {verdict.kind for verdict in world.lost()}
     assert kinds == {VerdictKind.EXPIRED}
     assert 10 <= len(world.lost()) <= 17
+
+
+# --- local time
+
+NIGHTS = {
+    "autumn": datetime(2026, 10, 24, 23, 30, tzinfo=ZULU),  # 01:30 in Berlin; at 03:00 it is 02:00 again
+    "spring": datetime(2026, 3, 29, 0, 30, tzinfo=ZULU),  # 01:30 in Berlin; at 02:00 it is 03:00
+}
+
+
+def night(name: str, zone: str) -> World:
+    """Three hours of a camera whose names are in a zone; the settings say Berlin's; with a restart in the change."""
+    world = World(PlanSettings(timezone="Europe/Berlin"), {"a": Stream(), "b": Stream()}, zone=zone)
+    world.wall = NIGHTS[name].timestamp()
+    world.run(90)
+    world.restart()
+    world.run(90)
+    return world
+
+
+@pytest.mark.parametrize("name", NIGHTS)
+def test_a_night_in_which_the_clock_changes_is_played_once_and_in_order(name: str) -> None:
+    """In autumn every name from 02:00 to 02:59 comes twice, an hour apart: both are played, each in its turn."""
+    world = night(name, "Europe/Berlin")
+    berlin = ZoneInfo("Europe/Berlin")
+    begun = [datetime.fromtimestamp(NIGHTS[name].timestamp() + 60 * minute, berlin) for minute in range(178)]
+    assert world.lost() == []
+    for stream in world.streams.values():
+        assert stream.done == [f"{moment:%Y%m%d_%H%M%S}.mp4" for moment in begun]
+    assert (stream.done.count("20261025_023000.mp4") == 2) == (name == "autumn")
+
+
+@pytest.mark.parametrize("zone", ["Etc/GMT-2", "Etc/GMT-1", "UTC", "Asia/Tokyo", "America/New_York"])
+@pytest.mark.parametrize("name", NIGHTS)
+def test_a_camera_that_knows_no_summer_time_or_another_zone_loses_no_more_than_minutes(name: str, zone: str) -> None:
+    """How its names sit to the times of writing is learned, and learned anew when the zone's own clock changes."""
+    world = night(name, zone)
+    assert len(world.lost()) <= 4
+    assert played(world) >= 170
+    assert world.streams["a"].done == world.streams["b"].done

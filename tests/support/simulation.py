@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 from ftp_stream.core.plan import decide
 from ftp_stream.model import (
@@ -69,6 +70,7 @@ class World:
     streams: dict[str, Stream]
     wall: float = BEGIN
     camera_ahead: float = 0.0  # of the camera's clock, seconds
+    zone: str = "UTC"  # of the camera's names
     files: dict[str, FileFact] = field(default_factory=dict)
     gone: list[Verdict] = field(default_factory=list)  # what was deleted or moved, with why
     late_since: float | None = None
@@ -79,7 +81,7 @@ class World:
 
     def begin_file(self) -> str:
         """The camera begins its next file, named by its own clock."""
-        moment = datetime.fromtimestamp(self.wall + self.camera_ahead, UTC)
+        moment = datetime.fromtimestamp(self.wall + self.camera_ahead, ZoneInfo(self.zone))
         self.writing = f"{moment:%Y%m%d_%H%M%S}.mp4"
         self._put(self.writing, size=1)
         return self.writing
@@ -91,10 +93,15 @@ class World:
 
     def upload_late(self, age: float) -> None:
         """A clip of some time ago arrives whole."""
-        moment = datetime.fromtimestamp(self.wall + self.camera_ahead - age, UTC)
+        moment = datetime.fromtimestamp(self.wall + self.camera_ahead - age, ZoneInfo(self.zone))
         path = f"{moment:%Y%m%d_%H%M%S}.mp4"
         if path not in self.files:
             self._put(path, size=60)
+
+    def put(self, path: str) -> str:
+        """Somebody puts a whole clip there, written now."""
+        self._put(path, size=60)
+        return path
 
     def _put(self, path: str, size: int) -> None:
         old = self.files.get(path)

@@ -198,9 +198,9 @@ class World:
         return sorted(str(path.relative_to(self.inbox)) for path in self.inbox.rglob("*") if path.is_file())
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[Service]:
-        """Run the service while entered; it is stopped in good order."""
-        service = Service(self.settings(), on_status=self.statuses.append)
+    async def running(self, settings: Settings | None = None) -> AsyncIterator[Service]:
+        """Run the service while entered, by other settings than its own where given; it is stopped in order."""
+        service = Service(settings or self.settings(), on_status=self.statuses.append)
         ready = asyncio.Event()
         life = asyncio.create_task(service.run(ready.set))
         waiting = asyncio.create_task(ready.wait())
