@@ -202,3 +202,71 @@ def test_sound_and_picture_never_drift_apart(tables: list[FrameTable]) -> None:
             if placed.table.flags[row] != SILENT:
                 original = table.dts_us[table.position.index(placed.table.position[row])]
                 assert placed.table.dts_us[row] == original
+
+
+# --- broken off -------------------------------------------------------------------------------------------------------
+
+
+def test_a_segment_that_is_broken_off_before_its_first_row_was_never_laid() -> None:
+    timeline, _ = Timeline(AUDIO).lay(segment(audio_frames=86))
+    _, placed = timeline.lay(segment(audio_frames=86), gop=1)
+    assert timeline.until(placed, placed.first_row) == timeline
+
+
+@pytest.mark.parametrize(("audio_frames", "most_us"), [(0, 0), (172, round(AAC_US))])
+@pytest.mark.parametrize("reorder", [0, 2])
+def test_what_is_left_out_leaves_no_gap(reorder: int, audio_frames: int, most_us: int) -> None:
+    """The next picture that is sent follows one picture after the last one, or when the last sound has ended."""
+    table = segment(frames=100, gop=10, audio_frames=audio_frames, reorder=reorder)
+    _, first = Timeline(AUDIO).lay(table)
+    cut = first.table.gops[3]
+    _, rest = Timeline(AUDIO).until(first, cut).lay(table, gop=6)
+    sent = [first.offset_us + first.table.dts_us[row] for row in range(cut) if not first.table.flags[row] & Row.AUDIO]
+    assert 0 <= wire(rest, audio=False)[0] - sent[-1] - 40_000 <= most_us
+
+
+def test_after_pictures_in_another_order_the_next_segment_begins_where_the_cut_would_have_been_shown() -> None:
+    table = segment(frames=100, gop=10, reorder=3)
+    _, first = Timeline(AUDIO).lay(table)
+    cut = first.table.gops[3]
+    _, following = Timeline(AUDIO).until(first, cut).lay(segment(frames=50))
+    shown = [
+        first.offset_us + first.table.dts_us[row] + first.table.cts_us[row]
+        for row in range(cut)
+        if not first.table.flags[row] & Row.AUDIO
+    ]
+    assert wire(following, audio=False)[0] - max(shown) == 40_000
+
+
+@given(shapes, st.data())
+def test_a_segment_that_is_broken_off_is_followed_as_if_it_ended_there(table: FrameTable, data: st.DataObject) -> None:
+    """By another of its groups of pictures, or by another segment: times rise, and no sound lies on another."""
+    earlier, _ = Timeline(AUDIO).lay(data.draw(shapes))
+    start = data.draw(st.integers(0, len(table.gops) - 1), "start")
+    _, first = earlier.lay(table, start)
+    cut = data.draw(st.integers(start, len(table.gops) - 1), "cut")
+    row = first.table.gops[cut]
+    timeline = earlier.until(first, row)
+    inside = data.draw(st.booleans(), "inside")
+    other = table if inside else data.draw(shapes)
+    gop = data.draw(st.integers(cut, len(table.gops) - 1)) if inside else 0
+    _, rest = timeline.lay(other, gop)
+    sent = slice(first.first_row, row)
+    times = [first.offset_us + at for at in first.table.dts_us[sent]]
+    sound = [at for at, flag in zip(times, first.table.flags[sent], strict=True) if flag & Row.AUDIO]
+    pictures = [at for at, flag in zip(times, first.table.flags[sent], strict=True) if not flag & Row.AUDIO]
+    for before, after in ((pictures, wire(rest, audio=False)), (sound, wire(rest, audio=True))):
+        joined = [milliseconds(at) for at in (*before, *after)]
+        assert all(a < b for a, b in itertools.pairwise(joined))
+    resumed = wire(rest, audio=True)
+    if sound and resumed:
+        assert resumed[0] - sound[-1] >= AAC_US - 1001, "sound lies on sound"
+    if cut > start:
+        late = shown_first(rest) - (first.offset_us + first.table.dts_us[row] + first.table.cts_us[row])
+        assert 0 <= late <= AAC_US + 3 * 100_000 + 1, "it does not begin at the cut"
+
+
+def shown_first(placed: Placed) -> int:
+    """Return when a placed segment begins: where its key frame is shown, or its first sound is heard."""
+    first = placed.first_row
+    return placed.offset_us + (placed.table.dts_us[first] + placed.table.cts_us[first] if first else 0)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from array import array
 from dataclasses import dataclass, replace
 from itertools import compress
+from math import ceil
 from operator import sub
 from typing import TYPE_CHECKING
 
@@ -57,13 +58,15 @@ class Timeline:
 
         Returns:
             The timeline after it and the segment in its place. Decoding times rise strictly per track across the
-            seam, by at least the wire's millisecond.
+            seam, by at least the wire's millisecond, and no sound begins before the last one has ended.
         """
         first_row = table.gops[gop]
         offset = self._offset(table, first_row)
-        start = table.dts_us[first_row] + offset
-        audio_from = self.audio_end_us if self.audio_end_us is not None else float(start)
-        filled = _fill(table, self.audio, first_row, audio_from - offset)
+        start = table.dts_us[first_row]
+        audio_from = start if self.audio_end_us is None else self.audio_end_us - offset
+        if first_row:  # nothing is sent before the key frame that it begins with
+            audio_from = max(audio_from, start)
+        filled = _fill(table, self.audio, first_row, audio_from)
         return self._after(filled, offset), Placed(filled, offset, filled.gops[gop])
 
     def until(self, placed: Placed, row: int) -> Timeline:
@@ -71,7 +74,7 @@ class Timeline:
 
         Args:
             placed: The segment, broken off.
-            row: The start of a GOP: what is laid next begins where it would have been decoded.
+            row: The start of a GOP: what is laid next begins where its key frame would have been shown.
         """
         if row <= placed.first_row:
             return self
@@ -80,7 +83,7 @@ class Timeline:
         audio_end = self.audio_end_us if audio is None else offset + table.dts_us[audio] + self.audio.frame_us
         return replace(
             self,
-            end_us=offset + table.dts_us[row],
+            end_us=offset + _shown_us(table, row),
             video_dts_us=self.video_dts_us if video is None else offset + table.dts_us[video],
             audio_dts_us=self.audio_dts_us if audio is None else offset + table.dts_us[audio],
             audio_end_us=audio_end,
@@ -90,11 +93,13 @@ class Timeline:
         if self.end_us is None:
             return -table.dts_us[first_row]
         video, audio = _first_of_each(table, first_row)
-        offset = self.end_us - (0 if first_row == 0 else table.dts_us[first_row])
+        offset = self.end_us - (0 if first_row == 0 else _shown_us(table, first_row))
         if video is not None:
             offset = max(offset, self.video_dts_us + _STEP_US - table.dts_us[video])
         if audio is not None:
             offset = max(offset, self.audio_dts_us + _STEP_US - table.dts_us[audio])
+            if self.audio_end_us is not None:  # a sound is sent whole, beyond where its segment is broken off
+                offset = max(offset, ceil(self.audio_end_us) - _SLACK_US - table.dts_us[audio])
         return offset
 
     def _after(self, table: FrameTable, offset: int) -> Timeline:
@@ -122,6 +127,10 @@ def hold_table(table: FrameTable) -> FrameTable:
         duration_us=HOLD_US,
         audio_end_us=0,
     )
+
+
+def _shown_us(table: FrameTable, row: int) -> int:
+    return table.dts_us[row] + table.cts_us[row]
 
 
 def _first_of_each(table: FrameTable, first_row: int) -> tuple[int | None, int | None]:
