@@ -20,7 +20,7 @@ def suits(segment: PreparedSegment, form: Form) -> bool:
 
 def _video_suits(segment: PreparedSegment, form: Form) -> bool:
     if not segment.encoded_video:
-        return segment.video.codec in form.copied
+        return form.copied.issuperset([segment.video.codec, *(video.codec for _, video in segment.changes)])
     made = segment.form
     if (made.copied, made.bitrate, made.encoder) != (form.copied, form.bitrate, form.encoder):
         return False
@@ -29,8 +29,10 @@ def _video_suits(segment: PreparedSegment, form: Form) -> bool:
 
 def _audio_suits(segment: PreparedSegment, form: Form) -> bool:
     made = segment.form
-    if segment.audio is None:  # none at all; where one was fixed, another might have been possible
-        return made.audio in {None, form.audio}
+    if segment.audio is None:  # none at all, or none that could become what was asked for
+        if made.audio is not None:  # something else might have been possible
+            return made.audio == form.audio
+        return made.other_audio is not None or form.audio is form.other_audio is None
     if form.audio is not None:
         return segment.audio.record == form.audio.record
     return not segment.encoded_audio or (made.audio is None and made.other_audio == form.other_audio)

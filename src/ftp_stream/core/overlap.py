@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["CERTAIN", "join", "repeats"]
 
 CERTAIN = 2.0  # seconds; names are cut to full seconds, so that of two files each may have begun one later than it says
+_DRIFT = 0.01  # of a recording's length; pictures count time by a sensor's clock, names by another
+_SECOND = 1.0  # to which names are cut
 _INSIDE = 0.5  # seconds by which a clip may reach beyond the one it lies in: rounding, the last sound
 _EDGE = 0.1  # seconds by which a key frame may come before the end of what was played: rounding, one picture
 _COARSE = 60.0  # seconds; names that all lie on full minutes may tell no more than the minute
@@ -26,7 +28,7 @@ def repeats(footage: Footage, played: Mapping[bytes, Footage]) -> str:
     """Return which file that was played this one is again, in words; "" where it is none.
 
     The same content recorded at another time by the names of both is another recording: a dark night may look the
-    same in every file.
+    same in every file. Less than a second apart they are one however short it is: names are cut to full seconds.
 
     Args:
         footage: The file to be played.
@@ -35,8 +37,9 @@ def repeats(footage: Footage, played: Mapping[bytes, Footage]) -> str:
     known = played.get(footage.digest)
     if known is None or _is_same_file(known, footage):
         return ""
-    apart = max(footage.starts_at - known.ends_at, known.starts_at - footage.ends_at)
-    if footage.named and known.named and apart > -CERTAIN:
+    apart = abs(footage.starts_at - known.starts_at)
+    lasts = min(footage.ends_at - footage.starts_at, known.ends_at - known.starts_at)
+    if footage.named and known.named and apart >= max(lasts - CERTAIN, _SECOND):
         return ""
     return f"its content is that of {known.path}, which was played"
 
@@ -57,7 +60,8 @@ def join(table: FrameTable, starts_at: float, before: tuple[float, float] | None
     if before is None:
         return 0
     began, until = before
-    if until - starts_at < CERTAIN or (began % _COARSE == 0 and starts_at % _COARSE == 0):
+    certain = CERTAIN + _DRIFT * (until - began)
+    if until - starts_at < certain or (began % _COARSE == 0 and starts_at % _COARSE == 0):
         return 0
     ends_at = starts_at + table.duration_us / 1e6
     if ends_at <= until + _INSIDE:
