@@ -262,7 +262,7 @@ class Camera:
         A stream that has let go of what it had since the decision gets nothing of it: it would miss what it had.
         """
         for name, supply in list(self.supplies.items()):
-            supply.newest = plan.newest
+            supply.newest = plan.fronts.get(name, plan.newest)
             supply.max_lag = self.settings.plan.max_lag
             file = plan.play.get(name)
             supply.waiting = max(0, _waiting(plan, supply) - supply.wants)

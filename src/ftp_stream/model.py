@@ -214,12 +214,13 @@ class Plan:
     play: Mapping[str, FileFact]  # stream -> the file it takes next; at most one each
     keys: Mapping[FileId, OrderKey]  # the order key of every file that is not ignored
     prepare: tuple[FileFact, ...]  # settled files to prepare ahead of need, soonest first
-    newest: float | None  # recorded_at of the newest file, for the lag
+    newest: float | None  # recorded_at of the newest file
     wake_at: float | None  # wall time at which this decision may change by time alone
     step_back: frozenset[str] = frozenset()  # streams whose cursor must be forgotten: the camera's clock stepped back
     late_since: float | None = None  # to be handed back in CameraState at the next turn
     warnings: tuple[str, ...] = ()
     named: frozenset[FileId] = frozenset()  # files whose names say when they were recorded, and are believed
+    fronts: Mapping[str, float] = field(default_factory=dict)  # stream -> recorded_at of the last it has to deliver
 
 
 # --- media ----------------------------------------------------------------------------------------------------------

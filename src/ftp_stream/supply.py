@@ -71,7 +71,7 @@ class Supply:
     form: Form = _AS_IT_IS  # what segments must be like now
     max_lag: float | None = None  # seconds that it may lie behind the newest file; set by the camera
     waiting: int = 0  # settled files behind those in hand; set by the camera
-    newest: float | None = None  # recorded time of the camera's newest file; set by the camera
+    newest: float | None = None  # recorded time of the newest file that it has not delivered; set by the camera
     hands: list[Hand] = field(default_factory=list)  # oldest first
     held: Hand | None = None  # the last segment that was confirmed: its last key frame can be held
     counters: Counters = field(default_factory=Counters)

@@ -11,7 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftp_stream.core.frames import MAX_CTS_US, MAX_FRAME_BYTES, MAX_ROWS, MAX_SPAN_US, Columns, build, shown_span
+from ftp_stream.core.frames import (
+    MAX_CTS_US,
+    MAX_FRAME_BYTES,
+    MAX_ROWS,
+    MAX_SPAN_US,
+    Columns,
+    build,
+    shown_span,
+    still_table,
+)
 from ftp_stream.errors import SegmentRefused
 from ftp_stream.model import AudioConfig, FrameTable, Row, Source
 
@@ -92,6 +101,15 @@ def test_gops_start_at_key_frames_and_the_first_at_row_zero() -> None:
 def test_one_picture_alone_is_a_table() -> None:
     frames = table(track([7], last_us=500_000))
     assert (len(frames), frames.gops, list(frames.dts_us), frames.duration_us) == (1, (0,), [0], 500_000)
+
+
+def test_a_still_is_a_key_frame_alone_that_stands_for_its_recording() -> None:
+    still = still_table(57, 4_000, 60_000_000)
+    assert (len(still), still.flags, still.gops) == (1, bytes([KEY]), (0,))
+    assert (still.position[0], still.size[0], still.duration_us, still.audio_end_us) == (57, 4_000, 60_000_000, 0)
+    assert (still.dts_us[0], still.cts_us[0]) == (0, 0)
+    one = build(replace(track([0], size=4_000, last_us=40_000), position=array("q", [57])), file_size=5_000)
+    assert replace(still, duration_us=40_000) == one, "it is a table as any other"
 
 
 # --- trimming ---------------------------------------------------------------------------------------------------------

@@ -52,6 +52,27 @@ def test_no_files_have_no_dates() -> None:
     assert date([]) == DatedFiles([], [], [], also=(), patterns={}, changes_at=None, warnings=(), named=[])
 
 
+def test_a_name_that_says_when_is_told_apart_from_a_time_of_writing() -> None:
+    """What overlaps is only ever judged by what names say."""
+    assert date(minutes("10:31", 2)).named == [True, True]
+    assert date([*minutes("10:31", 2), fact(f"{secrets.token_hex(4)} x.mp4", "10:32")]).named == [False, False, False]
+    assert date([fact("GH010073.mp4", "10:31"), fact("GH020073.mp4", "10:40")]).named == [False, False]
+
+
+def test_a_name_that_is_not_believed_says_nothing() -> None:
+    good, ahead = fact("20260205_103100.mp4", "10:32:01"), fact("20360205_103200.mp4", "10:33:01")
+    assert date([good, ahead]).named == [True, False]
+    assert date([ahead, good]).named == [False, True]
+
+
+def test_the_hour_that_comes_twice_is_still_said_by_the_name() -> None:
+    assert date([fact("20261025_023000.mp4", at("2026-10-25 02:31", fold=1))]).named == [True]
+
+
+def test_the_segments_of_cursors_have_no_place_among_the_named() -> None:
+    assert date(minutes("10:31", 1), also=[fact("10-30.mp4", "10:31")]).named == [True]
+
+
 def test_a_directory_with_one_foreign_name_counts_by_times_of_writing() -> None:
     """Never mix: not even those whose names could be read."""
     foreign = f"holiday {secrets.token_hex(4)}.mp4"

@@ -176,6 +176,55 @@ def test_a_file_that_one_stream_confirmed_and_another_passed_is_done() -> None:
     assert TWO in verdict.reason
 
 
+def test_a_file_that_repeats_others_goes_with_the_reason_once_every_stream_has_passed_it() -> None:
+    """A file is not said to be delivered when nothing of it was sent."""
+    files = minutes("10:30", "10:33")
+    again = files[1]
+    reason = f"its content is that of {files[0].path}, which was played"
+    begun = stream(files[2], hand=[files[2]])
+    state = camera(begun, begun, repeated={again.id: reason})
+    passed = judge(files, replace(state, delivered={ONE: frozenset([again.id]), TWO: frozenset([again.id])}))
+    verdict = verdict_on(passed, again)
+    assert (verdict.kind, verdict.action, verdict.reason) == (VerdictKind.REPEATED, Action.DELETE, reason)
+
+
+def test_a_file_that_repeats_others_stays_while_a_stream_has_still_to_pass_it() -> None:
+    files = minutes("10:30", "10:33")
+    again = files[1]
+    reason = f"its content is that of {files[0].path}, which was played"
+    one = stream(files[2], hand=[files[2]])
+    for two in (stream(files[0], complete=True), stream(files[0], hand=files[:1]), stream(again, hand=[again])):
+        delivered = {ONE: frozenset([again.id]), TWO: frozenset([files[0].id])}
+        state = replace(camera(one, two, repeated={again.id: reason}), delivered=delivered)
+        assert verdict_on(judge(files, state), again).action is Action.NONE
+    closing = replace(stream(again, complete=True), closing=frozenset([again.id]))
+    state = replace(camera(one, closing, repeated={again.id: reason}), delivered={ONE: frozenset([again.id])})
+    verdict = verdict_on(judge(files, state), again)
+    assert (verdict.kind, verdict.action) == (VerdictKind.SENDING, Action.NONE)
+
+
+def test_a_file_that_repeats_others_is_taken_in_its_turn() -> None:
+    """The stream passes it by itself, once all before it is confirmed."""
+    files = minutes("10:30", "10:32")
+    state = camera(stream(files[0], complete=True), delivered=files[:1], repeated={files[1].id: "it repeats another"})
+    assert taken(judge(files, state)) == files[1].path
+
+
+def test_which_names_are_believed_is_told() -> None:
+    files = minutes("10:30", "10:32")
+    assert judge(files).named == {file.id for file in files}
+    assert judge([*files, fact("holiday.mp4", "10:31")]).named == frozenset()
+
+
+def test_each_streams_lag_is_measured_to_the_last_file_that_it_has_to_deliver() -> None:
+    files = minutes("10:30", "10:33")
+    state = camera(stream(files[3], complete=True), stream(), delivered=[files[3]])
+    plan = judge(files, state)
+    assert plan.fronts == {ONE: at("10:32"), TWO: at("10:33")}
+    assert plan.newest == at("10:33")
+    assert judge([]).fronts == {}
+
+
 def test_a_file_that_one_stream_still_needs_stays() -> None:
     files = minutes("10:30", "10:33")
     state = camera(stream(files[2], hand=files[2:3]), stream(), delivered=files[:2])
@@ -485,6 +534,15 @@ def test_each_stream_steps_back_when_it_is_through() -> None:
     held = camera(stream(BEFORE_RESET, gop=1, hand=[BEFORE_RESET]), stream(BEFORE_RESET, complete=True))
     state = replace(held, delivered={TWO: frozenset([BEFORE_RESET.id])}, late_since=at("10:50"))
     assert judge([BEFORE_RESET, *RESET], state, wall="11:00").step_back == {TWO}
+
+
+def test_a_stream_that_stepped_back_does_not_lag_behind_what_another_has_still_to_deliver() -> None:
+    """It would skip all that the camera records from then on."""
+    state = camera(stream(), stream(BEFORE_RESET, gop=1, hand=[BEFORE_RESET]), delivered=[BEFORE_RESET])
+    plan = judge([BEFORE_RESET, *RESET], state, wall="11:00")
+    times = {file: key.recorded_at for file, key in plan.keys.items()}
+    assert plan.newest == plan.fronts[TWO] == times[BEFORE_RESET.id]
+    assert plan.fronts[ONE] == times[RESET[-1].id] < times[BEFORE_RESET.id]
 
 
 def test_files_that_failed_do_not_count_as_coming_late() -> None:
