@@ -14,6 +14,7 @@ from tests.support.world import World, eventually, make_reel
 from ftp_stream.camera import Camera
 from ftp_stream.core.status import Board
 from ftp_stream.ledger import Ledger
+from ftp_stream.pictures import Pictures
 from ftp_stream.report import CameraReport
 from ftp_stream.shell.journal import Journal
 from ftp_stream.shell.preparer import Preparer
@@ -75,6 +76,7 @@ async def at_work(world: World) -> AsyncIterator[tuple[Interrupted, Supply]]:
                 scratch=memoryview(bytearray(1 << 16)),
                 wall=time.time,
                 report=report,
+                pictures=Pictures(world.state, pool, memoryview(b"")),
             )
             supply = camera.supplies[STREAM] = Supply(STREAM, ledger.advance, camera.wake)
             await ledger.open("gate", [STREAM])

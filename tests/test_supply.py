@@ -8,7 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from ftp_stream.model import Cursor, FileId, FrameTable, OrderKey, PreparedSegment, Row, VideoCodec, VideoConfig
+from ftp_stream.model import (
+    Cursor,
+    FileId,
+    Form,
+    FrameTable,
+    OrderKey,
+    PreparedSegment,
+    Row,
+    Skip,
+    VideoCodec,
+    VideoConfig,
+)
 from ftp_stream.shell.frames import FrameReader
 from ftp_stream.supply import Hand, Supply
 
@@ -117,6 +128,51 @@ def test_letting_go_closes_everything_and_asks_for_a_decision(given: Given, hand
     given.supply.let_go()
     assert (given.supply.hands, given.supply.head, given.woken) == ([], None, woken + 1)
     assert open_files() == before - 3
+
+
+def passed(hand: Hand) -> Hand:
+    hand.passed = Skip(hand.segment.path, 0, 3, 3e-6, "its content was played")
+    return hand
+
+
+def test_a_segment_that_is_passed_completes_and_is_closed_and_neither_held_nor_delivered(
+    given: Given, hands: list[Hand]
+) -> None:
+    before = open_files()
+    given.supply.offer(hands[0])
+    given.supply.offer(passed(hands[1]))
+    assert given.supply.confirmed(hands[0], 2)
+    assert not given.supply.confirmed(hands[1], 2)
+    assert [(cursor.path, cursor.complete) for _, cursor in given.cursors] == [("0.mp4", True), ("1.mp4", True)]
+    assert (given.supply.held, given.supply.hands, open_files()) == (hands[0], [], before - 1)
+
+
+def test_what_stands_on_the_screens_is_never_what_was_passed(given: Given, hands: list[Hand]) -> None:
+    for each in (hands[0], passed(hands[1])):
+        given.supply.offer(each)
+        each.begun = True
+    assert given.supply.last_begun() is hands[0]
+    given.supply.confirmed(hands[0], 2)
+    assert given.supply.last_begun() is hands[0]
+
+
+def test_letting_go_lets_go_of_what_was_to_be_passed_too_and_moves_no_cursor(given: Given, hands: list[Hand]) -> None:
+    """It is offered again in its turn: a segment before it may not be confirmed."""
+    before = open_files()
+    for each in (hands[0], passed(hands[1]), hands[2]):
+        given.supply.offer(each)
+    hands[0].begun = hands[1].begun = True
+    given.supply.let_go()
+    assert (given.supply.hands, given.cursors, given.supply.releases) == ([], [], 1)
+    assert open_files() == before - 3
+
+
+def test_another_form_is_told_to_the_camera_once(given: Given) -> None:
+    given.supply.need(Form())
+    assert given.woken == 0
+    given.supply.need(Form(encoded=True))
+    given.supply.need(Form(encoded=True))
+    assert (given.supply.form, given.woken) == (Form(encoded=True), 1)
 
 
 def test_letting_go_of_nothing_wakes_nobody(given: Given) -> None:

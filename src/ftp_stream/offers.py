@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, NamedTuple
 
 from ftp_stream.core.overlap import join, repeats
-from ftp_stream.model import Footage, Skip
+from ftp_stream.model import Cursor, Footage, Skip
 from ftp_stream.shell.frames import FrameReader
 from ftp_stream.supply import Hand
 
@@ -102,10 +102,9 @@ class Offers:
             ends_at = key.recorded_at + seconds if segment.file in plan.named else None
             return Hand(segment, key, begin.gop, reader, ends_at)
         skip = Skip(segment.path, 0, len(segment.table.gops), seconds, begin.reason)
-        self._ledger.skip(supply.stream, skip)
         self._report.passed_over(supply.stream, skip)
         before = self._before(supply)
-        return Hand(segment, key, 0, reader, before[1] if before else None, passed=True)
+        return Hand(segment, key, 0, reader, before[1] if before else None, passed=skip)
 
     async def _beginning(self, supply: Supply, file: FileFact, segment: PreparedSegment, plan: Plan) -> _Beginning:
         cursor = self._ledger.cursor(supply.stream)
@@ -127,8 +126,8 @@ class Offers:
     def _before(self, supply: Supply) -> tuple[float, float] | None:
         """Return when what a stream plays before its next segment was recorded; ``None`` where names do not say so."""
         last = supply.hands[-1] if supply.hands else self._ledger.cursor(supply.stream)
-        if last is None or last.ends_at is None:
-            return None
+        if last is None or last.ends_at is None or (isinstance(last, Cursor) and not last.complete):
+            return None  # or its end was never shown: it is gone
         return last.key.recorded_at, last.ends_at
 
     def _open(self, segment: PreparedSegment, file: FileFact) -> FrameReader | None:

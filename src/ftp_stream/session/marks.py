@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ftp_stream.model import Skip
     from ftp_stream.report import StreamReport
     from ftp_stream.rtmp.publish import PublishProtocol
     from ftp_stream.supply import Hand, Supply
@@ -22,6 +23,7 @@ class _Mark:
     hand: Hand | None  # None: what stood in for a segment, nothing to take note of
     gop: int
     frames: int
+    left_out: Skip | None = None  # nothing was sent, and why
 
 
 class Marks:
@@ -56,18 +58,26 @@ class Marks:
         """Take note of all that the server has confirmed."""
         marks, confirmed = self._open, self._protocol.confirmed
         while marks and marks[0].number <= confirmed:
-            mark = marks.popleft()
-            self._supply.counters.frames_confirmed += mark.frames
-            if mark.hand:
-                self._confirm(mark.hand, mark.gop)
+            self._confirm(marks.popleft())
 
-    def leave_out(self, hand: Hand, gop: int) -> None:
-        """Let GOPs up to ``gop``, which will not be sent, count as done once all that was sent before them does."""
+    def leave_out(self, hand: Hand, gop: int, skip: Skip) -> None:
+        """Let GOPs up to ``gop``, which will not be sent, count as done once all that was sent before them does.
+
+        Only then they are left out for good: a session that ends before is followed by one that decides anew.
+        """
         if self._open:
-            self._open.append(_Mark(self._open[-1].number, hand, gop, 0))
+            self._open.append(_Mark(self._open[-1].number, hand, gop, 0, skip))
         else:
-            self._confirm(hand, gop)
+            self._confirm(_Mark(self._number, hand, gop, 0, skip))
 
-    def _confirm(self, hand: Hand, gop: int) -> None:
-        if self._supply.confirmed(hand, gop):
+    def _confirm(self, mark: _Mark) -> None:
+        supply, hand = self._supply, mark.hand
+        supply.counters.frames_confirmed += mark.frames
+        if hand is None:
+            return
+        if mark.left_out:
+            supply.skip(supply.stream, mark.left_out)
+            if not hand.passed:
+                self._report.skipped(mark.left_out)
+        if supply.confirmed(hand, mark.gop):
             self._report.done(hand)

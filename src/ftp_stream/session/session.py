@@ -131,9 +131,7 @@ class Session:
 
     async def _send_some(self, now: float) -> bool:
         """Send what is due, at most `BATCH_US` of it; say whether there may be more."""
-        playing = self._playing or self._begin(now)
-        if playing and playing.at_gop and not playing.filler:
-            playing = self._look_again(playing, now)
+        playing = self._looked_at(self._playing or self._begin(now), now)
         if playing is None or self._pace is None:
             return self._playing is not None
         table = playing.placed.table
@@ -196,7 +194,7 @@ class Session:
         hand = self._supply.next_hand()
         while hand and hand.passed:
             hand.begun = True
-            self._marks.leave_out(hand, len(hand.segment.table.gops) - 1)
+            self._marks.leave_out(hand, len(hand.segment.table.gops) - 1, hand.passed)
             hand = self._supply.next_hand()
         if self._renewal_due(hand):
             self._over = True
@@ -283,15 +281,23 @@ class Session:
         """Return the row up to which a segment may be sent before it is looked at again: the start of a GOP."""
         if playing.filler:
             return len(playing.placed.table)
-        if self._is_far_behind(playing) or playing.placed.offset_us + playing.sent_us > self._limit_us:
+        too_long = playing.placed.offset_us + playing.sent_us > self._limit_us
+        if too_long or self._first_near(playing) > playing.gop:
             return playing.gop_end
         return playing.change_row()
 
-    def _look_again(self, playing: Playing, now: float) -> Playing | None:
-        """See, before a GOP, whether it can be sent as it is; ``None`` where what was in hand is not sent any more."""
+    def _looked_at(self, playing: Playing | None, now: float) -> Playing | None:
+        """See, before a GOP, what can be sent; ``None`` where what was in hand is not sent any more."""
+        while playing and playing.at_gop and not playing.filler:
+            near = self._first_near(playing)
+            if near == playing.gop:
+                return self._checked(playing)
+            playing = self._skip(playing, near, now)
+        return playing
+
+    def _checked(self, playing: Playing) -> Playing | None:
+        """See, before a GOP, whether this session may send it; if so, send the headers that it needs."""
         placed = playing.placed
-        if self._is_far_behind(playing):
-            return self._skip(playing, now)
         config = config_at(playing.hand.segment, playing.gop)
         begun = playing.row > placed.first_row
         too_long = begun and placed.offset_us + playing.sent_us > self._limit_us
@@ -303,29 +309,32 @@ class Session:
             self._configure(config, self.audio, milliseconds(placed.offset_us + playing.sent_us))
         return playing
 
-    def _is_far_behind(self, playing: Playing) -> bool:
-        """Whether what comes next lies further behind the newest file than it may."""
-        supply = self._supply
+    def _first_near(self, playing: Playing) -> int:
+        """Return the GOP from which on a segment is not too far behind the newest file: mostly the one in hand."""
+        supply, hand = self._supply, playing.hand
         if supply.max_lag is None or supply.newest is None:
-            return False
-        return supply.newest - playing.position >= allowed_lag(supply.max_lag, playing.hand.segment.table)
-
-    def _skip(self, playing: Playing, now: float) -> Playing | None:
-        """Leave out what lies too far behind the newest file: go on within the segment, or with the next one."""
-        hand, supply = playing.hand, self._supply
+            return playing.gop
         table = hand.segment.table
-        limit = (supply.newest or 0.0) - allowed_lag(supply.max_lag or 0.0, table) - hand.key.recorded_at
-        gop = first_near(table, playing.gop, limit)
+        limit = supply.newest - allowed_lag(supply.max_lag, table) - hand.key.recorded_at
+        return first_near(table, playing.gop, limit)
+
+    def _skip(self, playing: Playing, gop: int, now: float) -> Playing | None:
+        """Leave out what lies too far behind the newest file: go on within the segment, or with the next one."""
+        hand, table = playing.hand, playing.hand.segment.table
         rest = gop == len(table.gops)
         until_us = table.duration_us if rest else table.dts_us[table.gops[gop]]
         seconds = (until_us - playing.sent_us) / 1e6
-        skipped = Skip(hand.segment.path, playing.gop, gop, seconds, f"it lay {supply.max_lag:g} s or more behind")
-        supply.skip(supply.stream, skipped)
-        self._report.skipped(skipped)
+        reason = f"it lay {self._supply.max_lag:g} s or more behind the newest file"
+        self._marks.leave_out(hand, gop - 1, Skip(hand.segment.path, playing.gop, gop, seconds, reason))
         self._timeline = playing.before.until(playing.placed, playing.row)
-        self._marks.leave_out(hand, gop - 1)
-        self._playing = None if rest else self._place(hand, table, gop, now, filler=False)
-        return self._playing or self._begin(now)
+        self._playing = None
+        if rest:
+            return self._begin(now)
+        if not self._may_follow(config_at(hand.segment, gop)):
+            self._over = True
+            return None
+        self._playing = self._place(hand, table, gop, now, filler=False)
+        return self._playing
 
     def _keep_pace(self, now: float, playing: Playing) -> None:
         """Ask for the next segment in time, and catch up while files wait.
