@@ -41,6 +41,7 @@ class Ledger:
         self._footage: dict[str, dict[bytes, Footage]] = {}  # camera -> what was played of it lately, by its content
         self._unsaved: dict[str, frozenset[FileId]] = {}  # stream -> delivered, and that is not on disk yet
         self._urgent = asyncio.Event()
+        self._writing = asyncio.Lock()  # a commit that others overtook would put older cursors over newer ones
 
     async def open(self, camera: str, streams: Iterable[str]) -> None:
         """Load what is known of a camera.
@@ -53,7 +54,8 @@ class Ledger:
         known = {name: state for name, state in streams.items() if name in names}  # read now: they go on meanwhile
         self._cameras[camera] = replace(fresh, streams={**fresh.streams, **known})
         self._homes.update(dict.fromkeys(names, camera))
-        self._footage[camera] = await self._known_footage(camera)
+        async with self._writing:  # what was played is either on the disk or still to be written
+            self._footage[camera] = await self._known_footage(camera)
 
     def state(self, camera: str) -> CameraState:
         """Return what is known of a camera; its streams have nothing in hand here."""
@@ -115,6 +117,10 @@ class Ledger:
 
     async def commit(self) -> None:
         """Write all cursors that changed, then let the deliveries among them be seen."""
+        async with self._writing:
+            await self._commit()
+
+    async def _commit(self) -> None:
         self._urgent.clear()
         dirty, self._dirty = self._dirty, {}
         completed, self._completed = self._completed, []
@@ -183,9 +189,10 @@ class Ledger:
 
     async def forget_files(self, camera: str, present: Iterable[FileFact]) -> None:
         """Drop what is known of files that are gone."""
-        await self.commit()
-        await self._call(self._journal.forget_files, camera, list(present))
-        await self._reload(camera)
+        async with self._writing:  # as in `open`
+            await self._commit()
+            await self._call(self._journal.forget_files, camera, list(present))
+            await self._reload(camera)
 
     async def close(self) -> None:
         """Write what is left and close the journal."""
