@@ -150,9 +150,9 @@ class Camera:
         await self._offer(plan, decided_for)
         heads = {name: supply.head for name, supply in self.supplies.items()}
         self._report.turned(plan, heads, scan.problems)
+        await self._tidy(scan)
         for supply in list(self.supplies.values()):
             await self._pictures.keep(supply)
-        await self._tidy(scan)
         return plan.wake_at
 
     async def _tidy(self, scan: ScanResult) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from math import inf
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from ftp_stream.core.forms import config_at
@@ -35,7 +36,7 @@ class Pictures:
         self._stills = Stills(state_dir)
         self._pool = pool
         self._scratch = scratch
-        self._kept: dict[str, tuple[Hand, float]] = {}  # stream -> what was kept last, and when (monotonic)
+        self._kept: dict[str, tuple[Hand | None, float]] = {}  # stream -> what was kept last, and when (monotonic)
 
     async def restore(self, supply: Supply) -> None:
         """Give a stream that is not running yet the last picture of an earlier run."""
@@ -45,7 +46,7 @@ class Pictures:
         codec = found.segment.video.codec
         if codec in supply.form.copied or (codec is VideoCodec.AVC and supply.form.encoded):
             supply.held = found
-            self._kept[supply.stream] = (found, 0.0)
+            self._kept[supply.stream] = (found, -inf)
         else:  # the destination has got another preset since
             found.reader.close()
 
@@ -60,18 +61,25 @@ class Pictures:
             StorageError: The disk is full or failed.
         """
         held, now = supply.held, asyncio.get_running_loop().time()
-        last, kept_at = self._kept.get(supply.stream, (None, 0.0))
+        last, kept_at = before = self._kept.get(supply.stream, (None, -inf))
         waits = supply.hands and not at_once and now - kept_at < EVERY
         if held is None or held is last or waits:
             return
-        self._kept[supply.stream] = (held, now)
+        self._kept[supply.stream] = (held, now)  # noted before anything is awaited: it is kept once
+        try:
+            await self._save(supply.stream, held)
+        except BaseException:
+            self._kept[supply.stream] = before
+            raise
+
+    async def _save(self, stream: str, held: Hand) -> None:
         segment = held.segment
         table = hold_table(segment.table)
         [picture] = await held.reader.read(table, 0, 1, memoryview(b""))
         video = config_at(segment, len(segment.table.gops) - 1)
         seconds = held.ends_at - held.key.recorded_at if held.ends_at else 0.0
         still = Still(segment.path, held.key.recorded_at, seconds, video, segment.audio)
-        await self._in_thread(self._stills.save, supply.stream, still, bytes(picture))
+        await self._in_thread(self._stills.save, stream, still, bytes(picture))
 
     def _open(self, stream: str) -> Hand | None:
         found = self._stills.open(stream)

@@ -1,7 +1,7 @@
 """The last picture of each stream, kept on the disk: after a restart it can be held at once.
 
-One small file for each stream: a line of JSON that says what a decoder needs, then the coded key frame. It is replaced
-as a whole, so that a power cut leaves the one before or the new one.
+One small file for each stream: a line that says what a decoder needs, behind a checksum of all that follows, then the
+coded key frame. It is replaced as a whole, so that a power cut leaves the one before or the new one.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ import os
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 from ftp_stream.core.aac import parse_config
+from ftp_stream.core.frames import MAX_FRAME_BYTES
 from ftp_stream.errors import SegmentRefused, StorageError
 from ftp_stream.model import VideoCodec, VideoConfig
 
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Still", "Stills"]
 
 _VERSION = 1
-_MAX_HEADER = 1 << 17  # bytes
+_MAX_HEADER = 1 << 18  # bytes; a path has up to 4 KiB, a configuration record up to 64 KiB, in hexadecimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +56,12 @@ class Stills:
         """
         path = self._path(stream)
         fresh = path.with_suffix(".new")
-        header = json.dumps(_told(still, len(picture))).encode() + b"\n"
+        content = json.dumps(_told(still)).encode() + b"\n" + picture
         try:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
             with os.fdopen(descriptor, "wb") as file:
-                file.write(header + picture)
+                file.write(b"%08x " % crc32(content) + content)
                 file.flush()
                 os.fsync(file.fileno())
             fresh.replace(path)
@@ -76,10 +78,8 @@ class Stills:
         except OSError:
             return None
         with suppress(OSError, ValueError, KeyError, TypeError, SegmentRefused):
-            header, newline, _ = os.pread(descriptor, _MAX_HEADER, 0).partition(b"\n")
-            still = _read(json.loads(header), len(header) + len(newline))
-            if os.fstat(descriptor).st_size == still.position + still.size:
-                return still, descriptor
+            size = min(os.fstat(descriptor).st_size, _MAX_HEADER + MAX_FRAME_BYTES)
+            return _read(os.pread(descriptor, size, 0)), descriptor
         os.close(descriptor)
         return None
 
@@ -87,7 +87,7 @@ class Stills:
         return self._directory / (stream.replace("/", "~") + ".still")  # no name has that character
 
 
-def _told(still: Still, size: int) -> dict[str, object]:
+def _told(still: Still) -> dict[str, object]:
     video = still.video
     return {
         "version": _VERSION,
@@ -98,11 +98,16 @@ def _told(still: Still, size: int) -> dict[str, object]:
         "record": video.record.hex(),
         "shape": [video.width, video.height, video.frame_rate, *video.aspect],
         "audio": still.audio.record.hex() if still.audio else "",
-        "size": size,
     }
 
 
-def _read(told: dict[str, Any], position: int) -> Still:
+def _read(content: bytes) -> Still:
+    """Return what a file holds; what is raised where it is damaged, `Stills.open` knows."""
+    check, _, rest = content.partition(b" ")
+    line, _, picture = rest.partition(b"\n")
+    if not picture or check != b"%08x" % crc32(rest):
+        raise ValueError
+    told: dict[str, Any] = json.loads(line)
     if told["version"] != _VERSION:
         raise ValueError
     width, height, rate, across, down = told["shape"]
@@ -110,4 +115,5 @@ def _read(told: dict[str, Any], position: int) -> Still:
         VideoCodec(told["codec"]), bytes.fromhex(told["record"]), width, height, float(rate), (across, down)
     )
     audio = parse_config(bytes.fromhex(told["audio"])) if told["audio"] else None
-    return Still(told["path"], told["taken_at"], told["seconds"], video, audio, position, told["size"])
+    position = len(content) - len(picture)
+    return Still(told["path"], told["taken_at"], told["seconds"], video, audio, position, len(picture))
