@@ -45,7 +45,7 @@ class SegmentRefused(FtpStreamError):  # noqa: N818 - a refusal of one file, not
 
 
 class EncodingNeeded(FtpStreamError):  # noqa: N818 - an answer, no failure
-    """A file's pictures must be encoded for its destination: it is to be prepared again by whoever may.
+    """A file's pictures, or hours of its sound, must be encoded: it is to be prepared again by whoever may.
 
     The text says why, in words.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from tests.support.prepared import prepare_file
 from ftp_stream.core.aac import DEFAULT_AUDIO, parse_config, takes_plain_frames
 from ftp_stream.core.timeline import Timeline
 from ftp_stream.errors import EncodingNeeded
-from ftp_stream.media import sound
+from ftp_stream.media import sound, soundtrack
 from ftp_stream.model import Form, Source
 from ftp_stream.rtmp.flv import AUDIO, tag
 
@@ -273,13 +274,28 @@ def test_sound_that_ends_early(tmp_path: Path) -> None:
     assert end == 2.4
 
 
-@pytest.mark.parametrize("film", [Film(audio="pcm_s16le", begins=-1.0), Film(audio="pcm_s16le", ends=5.0)])
+@pytest.mark.parametrize("film", [replace(PCM, begins=-1.0), replace(PCM, begins=-70.0), replace(PCM, ends=5.0)])
 def test_sound_without_pictures_is_left_out(tmp_path: Path, film: Film) -> None:
     """Else each seam would put the stream further behind."""
     prepared = prepare(tmp_path / "a.mkv", film)
     in_place(prepared, DEFAULT_AUDIO)
     check_extent(prepared, DEFAULT_AUDIO)
     assert prepared.table.duration_us <= 2_400_000 + DEFAULT_AUDIO.frame_us / 2 + 1000
+
+
+def test_sound_that_another_clock_stamped_begins_with_the_pictures(tmp_path: Path) -> None:
+    prepared = prepare(tmp_path / "a.mkv", replace(PCM, begins=100.0, ends=102.4, claps=(100.4, 101.2)))
+    assert "its audio lies 100.0 s from its video" in prepared.notes
+    assert len(prepared.rows(audio=True)) == 103
+    far = play(prepared, DEFAULT_AUDIO)
+    assert far.loudest(0.39, 0.41) > 0.4
+    assert far.loudest(1.19, 1.21) > 0.4
+
+
+def test_sound_that_is_all_without_pictures_is_told(tmp_path: Path) -> None:
+    prepared = prepare(tmp_path / "a.mkv", Film(audio="pcm_s16le", begins=3.0, ends=4.0, claps=()))
+    assert prepared.rows(audio=True) == []
+    assert prepared.notes == "none of its audio (pcm_s16le) can be heard beside its pictures: silence is sent instead"
 
 
 def test_sound_before_the_first_key_frame_is_left_out(tmp_path: Path) -> None:
@@ -364,7 +380,8 @@ def test_sound_of_nothing_but_damage_is_silence(tmp_path: Path) -> None:
     prepared = prepare(tmp_path / "a.mkv", Film(audio="ac3", rate=48_000, damaged=tuple(range(100))))
     assert prepared.rows(audio=True) == []
     assert not prepared.found.encoded_audio
-    assert prepared.notes == "its audio (ac3) cannot be decoded: silence is sent instead"
+    assert "75 of 75 packets of its audio are damaged" in prepared.notes
+    assert "none of its audio (ac3) can be heard beside its pictures: silence is sent instead" in prepared.notes
     assert len(prepared.rows(audio=False)) == 60
 
 
@@ -400,6 +417,15 @@ def test_a_packet_of_absurd_size_is_damage(tmp_path: Path) -> None:
     prepared = prepare_file(path, PRESET)
     in_place(prepared, DEFAULT_AUDIO)
     assert "1 of 49 packets of its audio are damaged" in prepared.notes
+
+
+def test_sound_in_pieces_is_held_only_so_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a transport stream splits is kept in memory until it is decoded; in an AVI it stays where it is."""
+    monkeypatch.setattr(soundtrack, "_MAX_HELD", 0)
+    prepared = prepare(tmp_path / "a.ts", Film(audio="ac3", rate=48_000))
+    assert prepared.rows(audio=True) == []
+    assert "stand in pieces: silence" in prepared.notes
+    assert prepare(tmp_path / "a.avi", Film()).found.encoded_audio
 
 
 def test_sound_that_takes_too_long_is_made_where_no_other_file_waits(

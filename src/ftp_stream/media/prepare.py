@@ -1,7 +1,8 @@
 """A file is walked once, every packet of it, and becomes columns of frames by reference.
 
 Nothing that can be sent is changed: a frame's bytes are named where they stand in the camera's file, and only those
-that do not stand there as they go on the wire (Annex B, ADTS, split over transport packets) are written to the sidecar.
+that do not stand there as they go on the wire (Annex B, ADTS, split over transport packets) are written to the sidecar,
+as is what `video` and `sound` encode.
 
 Of frames that an edit list hides, audio is left out and pictures stay: RTMP cannot say "decode but do not show", the
 pictures that are shown need them, and they are real footage.

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from av.container import InputContainer
-    from av.stream import Stream
 
     from ftp_stream.core.request import PrepareRequest
     from ftp_stream.media.places import Places
@@ -169,18 +168,25 @@ def _encoded(track: AudioTrack, pictures: Columns, work: Work) -> Sound | None:
     except (av.error.FFmpegError, SegmentRefused, ValueError, MemoryError) as error:
         work.notes.append(f"its audio ({name}) cannot be made AAC, {error}{_INSTEAD}")
         return None
-    return Sound(config.record, columns, encoded=True) if columns else None
+    if not columns:
+        work.notes.append(f"none of its audio ({name}) can be heard beside its pictures{_INSTEAD}")
+        return None
+    return Sound(config.record, columns, encoded=True)
 
 
 def _encode(
     track: AudioTrack, pictures: Columns, config: AudioConfig, work: Work, patience: _Patience
 ) -> Columns | None:
     found = survey(track, Decoder(track, track.stream.codec_context), patience)
-    _note_damage(track.stream, found.damaged, found.lengths, work.notes)
+    if found.damaged:
+        count = len(found.lengths)
+        work.notes.append(f"{found.damaged} of {count} packets of its audio are damaged: silence in their place")
     runs = lay_runs(_times(track, _PLAIN_US), found.lengths, found.changes)
     if not runs:
         return None
-    shift = _shift(round(runs[0].start_us), round(runs[-1].start_us), pictures, work.notes)
+    last = runs[-1]
+    last_us = last.start_us + sum(found.lengths[last.first : last.end]) * last.pace
+    shift = _shift(round(runs[0].start_us), round(last_us), pictures, work.notes)
     start_us, end_us = shown_span(pictures)
     writer = AacWriter(config, work.places, start_us, end_us)
     span = start_us - shift, start_us - shift + writer.end * 1e6 / config.sample_rate
@@ -191,10 +197,3 @@ def _encode(
         for position, planes in take_samples(Decoder(track, stream.codec_context), runs, config, span, patience):
             writer.write(position, planes)
     return writer.finish()
-
-
-def _note_damage(stream: Stream, damaged: int, lengths: list[float], notes: list[str]) -> None:
-    if not any(lengths):
-        notes.append(f"its audio ({codec_name(stream)}) cannot be decoded{_INSTEAD}")
-    elif damaged:
-        notes.append(f"{damaged} of {len(lengths)} packets of its audio are damaged: silence in their place")
