@@ -39,7 +39,7 @@ _PLAIN_US: Final = 20_000  # a packet without a length of its own lasts as long 
 _QUICK: Final = 20.0  # seconds that the sound may take where other files wait: a third of what a file may take in all
 _PATIENT: Final = 1200.0  # the same where encoding may take its time: two thirds of that
 _GLIMPSE: Final = 1.0  # seconds after which the rest can be foretold
-_PASSES: Final = 2  # a track is decoded to be counted, and again to be encoded
+_DEARER: Final = 5  # times what it takes to count a packet's samples, it takes to decode it again and encode it
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,16 +136,17 @@ class _Patience:
 
     def __init__(self, seconds: float, packets: int) -> None:
         self._seconds = seconds
-        self._steps = _PASSES * packets
-        self._done = 0
+        self._packets = packets
+        self._seen = 0
         self._begun = time.monotonic()
 
     def __call__(self, _number: int) -> None:
-        self._done += 1
-        if self._done % 16:
+        self._seen += 1
+        if self._seen % 16:
             return
         spent = time.monotonic() - self._begun
-        if spent > _GLIMPSE and spent * self._steps > self._seconds * self._done:
+        done = min(self._seen, self._packets) + _DEARER * max(0, self._seen - self._packets)
+        if spent > _GLIMPSE and spent * self._packets * (1 + _DEARER) > self._seconds * done:
             raise _TooSlow
 
 
