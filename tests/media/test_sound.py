@@ -232,6 +232,16 @@ def test_pictures_stay_where_they_are(tmp_path: Path, name: str) -> None:
     assert prepared.found.sidecar_size - silent.found.sidecar_size == sum(map(len, prepared.frames(audio=True)))
 
 
+def test_encoded_sound_goes_with_encoded_pictures(tmp_path: Path) -> None:
+    path = shoot(tmp_path / "a.avi", Film(claps=(0.4, 1.2, 2.0)))
+    form = Form(copied=frozenset(), encoded=True, audio=LC_44_STEREO)
+    prepared = prepare_file(path, form, may_encode=True)
+    assert (prepared.found.encoded_video, prepared.found.encoded_audio) == (True, True)
+    assert prepared.sources() == {Source.SIDECAR}
+    in_place(prepared, LC_44_STEREO)
+    check_extent(prepared, LC_44_STEREO)
+
+
 # --- when it is heard -------------------------------------------------------------------------------------------------
 
 PCM = Film(audio="pcm_s16le")

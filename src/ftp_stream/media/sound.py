@@ -21,7 +21,8 @@ from ftp_stream.media import times
 from ftp_stream.media.aacwriter import AacWriter
 from ftp_stream.media.resampling import Decoder, survey, take_samples
 from ftp_stream.media.runs import lay_runs
-from ftp_stream.media.soundtrack import AudioTrack, codec_name
+from ftp_stream.media.soundtrack import AudioTrack
+from ftp_stream.media.tracks import codec_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,29 +12,23 @@ from av.bitstream import BitStreamFilterContext
 
 from ftp_stream.core.aac import parse_config, same_frames
 from ftp_stream.errors import SegmentRefused
-from ftp_stream.media.tracks import Frames
+from ftp_stream.media.tracks import Frames, codec_name
 from ftp_stream.model import Form, Row, Source
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
     from av.packet import Packet
-    from av.stream import Stream
 
     from ftp_stream.media.places import Places
     from ftp_stream.model import AudioConfig
 
-__all__ = ["HIDDEN", "AudioTrack", "codec_name"]
+__all__ = ["HIDDEN", "AudioTrack"]
 
 _SOURCE: Final = int(Row.SOURCE_MASK)
 HIDDEN: Final = int(Row.KEY)  # of sound that is to be decoded: nobody is to hear it
 _MAX_HELD: Final = 256 * 1024**2  # bytes; what transport streams carry as audio takes 3 MB a minute at most
 _AS_IT_IS: Final = Form()
 _PLAIN_BASE: Final = Fraction(1, 1_000_000)
-
-
-def codec_name(stream: Stream) -> str:
-    """Return FFmpeg's name of a codec, whichever decoder it chose."""
-    return stream.codec_context.codec.canonical_name if stream.codec_context else "of an unknown kind"
 
 
 class AudioTrack:

@@ -15,20 +15,26 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from av.packet import Packet
+    from av.stream import Stream
     from av.video.stream import VideoStream
 
     from ftp_stream.media.places import Place, Places
 
-__all__ = ["CODECS", "Frames", "VideoTrack", "is_copyable"]
+__all__ = ["CODECS", "Frames", "VideoTrack", "codec_name", "is_copyable"]
 
 CODECS: Final = {"h264": VideoCodec.AVC, "hevc": VideoCodec.HEVC, "av1": VideoCodec.AV1}  # by FFmpeg's names
 _KEY: Final = int(Row.KEY)
 _PLAIN_BASE: Final = Fraction(1, 1_000_000)
 
 
+def codec_name(stream: Stream) -> str:
+    """Return FFmpeg's name of a codec, whichever decoder it chose."""
+    return stream.codec_context.codec.canonical_name if stream.codec_context else "of an unknown kind"
+
+
 def is_copyable(stream: VideoStream) -> bool:
     """Whether pictures can be sent as they are: AV1 only with the configuration record that RTMP wants."""
-    name = stream.codec_context.codec.canonical_name if stream.codec_context else ""
+    name = codec_name(stream)
     return name in CODECS and (name != "av1" or nal.is_record(stream.codec_context.extradata or b"", VideoCodec.AV1))
 
 

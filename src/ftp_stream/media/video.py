@@ -18,20 +18,19 @@ from ftp_stream.media import times
 from ftp_stream.media.configuration import Look
 from ftp_stream.media.decoding import TimedVideo
 from ftp_stream.media.encode import encode_video
-from ftp_stream.media.tracks import CODECS, VideoTrack, is_copyable
+from ftp_stream.media.tracks import CODECS, VideoTrack, codec_name, is_copyable
 from ftp_stream.model import Encoder, VideoCodec, VideoConfig
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from av.container import InputContainer
-    from av.stream import Stream
 
     from ftp_stream.core.request import PrepareRequest
     from ftp_stream.media.places import Places
     from ftp_stream.model import Form
 
-__all__ = ["Pictures", "begin", "codec_name", "copied", "encoded"]
+__all__ = ["Pictures", "begin", "copied", "encoded"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +42,6 @@ class Pictures:
     changes: tuple[tuple[int, VideoConfig], ...] = ()  # (picture, what holds from it on)
     encoding_seconds: float = 0.0
     is_encoded: bool = False
-
-
-def codec_name(stream: Stream) -> str:
-    """Return FFmpeg's name of a stream's codec."""
-    return stream.codec_context.codec.canonical_name if stream.codec_context else "of an unknown kind"
 
 
 def begin(
