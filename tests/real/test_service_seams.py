@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from tests.real.tape import digest, digests, packets
 from tests.support.world import Footage, World, make_reel
 
 from ftp_stream.config import Idle
+from ftp_stream.core.destinations import GENERIC
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,3 +95,25 @@ async def test_a_player_sees_six_files_as_one(
             await eventually(lambda track=track, n=expected: viewer.count(track) >= n, f"all {track}")
     check_arrived(viewer.packets, footage)
     assert running.publishes(key) == 1
+
+
+@pytest.mark.parametrize("server", ["nginx_rtmp", "node_media_server"])
+async def test_a_session_that_is_renewed_by_plan_loses_and_repeats_nothing(
+    request, server: str, key: str, world: World, reel: Reel, footage: Footage, eventually: Callable
+) -> None:
+    """As on the 24th day, when the wire's clock has to begin anew: the name is free again, and no fault is told."""
+    running = request.getfixturevalue(server)
+    world.preset = replace(GENERIC, session_limit=5.0)
+    world.urls = {"one": running.url(key)}
+    world.upload(*reel.files)
+    async with world.running():
+        await eventually(lambda: world.files() == [reel.files[FILES].name], "six files delivered and deleted", 60)
+    assert world.faults == []
+    assert running.publishes(key) >= 2
+    for track in ("video", "audio"):
+        expected = list(footage.frames[track])
+        await eventually(lambda track=track, want=expected: recorded(running, key, track) == want, f"all {track}")
+
+
+def recorded(server: RealServer, key: str, track: str) -> list[str]:
+    return [each for recording in server.recordings(key) for each in digests(packets(recording), track)]
