@@ -78,8 +78,9 @@ def _steady(samples: Sequence[Sample]) -> list[Check]:
     warm, second_half = since(samples, WARM), since(samples, samples[-1].seams)
     opened, last_opened = growth(warm, lambda sample: sample.descriptors)
     journal, last_journal = growth(warm, lambda sample: sample.journal)
+    shorter = len(second_half) < len(warm)
     return [
-        _memory(warm, MAY_GROW),
+        *([_memory(warm, MAY_GROW)] if shorter else []),
         _memory(second_half, MAY_LEAK),
         Check("open descriptors", f"{opened:.0f} to {last_opened:.0f}", last_opened - opened <= MAY_OPEN),
         Check("journal", f"{journal:.1f} to {last_journal:.1f} MB", last_journal - journal < MAY_GROW),

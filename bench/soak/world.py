@@ -34,6 +34,7 @@ watch_dir = "{directory}/inbox"
 camera_tz = "UTC"
 min_file_age = 0
 catchup_rate = 1
+hold_seconds = 3600
 
 [[camera.destination]]
 name = "far-end"
