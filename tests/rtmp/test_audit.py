@@ -163,6 +163,16 @@ def test_each_publish_is_audited_by_itself():
     assert audit.hashes("audio") == []
 
 
+def test_harm_is_counted_in_its_publish_and_in_all():
+    audit = begun()
+    audit.harmed("step")
+    audit.harmed("step")
+    audit.started(200.0)
+    audit.harmed("cut")
+    assert audit.current.harms == {"cut": 1}
+    assert audit.harms == {"step": 2, "cut": 1}
+
+
 def test_the_end_of_a_publish_counts_once():
     audit = begun()
     audit.ended(101.0)

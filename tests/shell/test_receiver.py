@@ -22,7 +22,7 @@ from ftp_stream.errors import ConfigError
 from ftp_stream.rtmp import flv
 from ftp_stream.rtmp.audit import compare, payload_hash
 from ftp_stream.rtmp.events import Confirmed, Fault, PublishStarted, Unpublished
-from ftp_stream.rtmp.habits import MEDIAMTX, NGINX_RTMP, NODE_MEDIA_SERVER, Habits
+from ftp_stream.rtmp.habits import MEDIAMTX, NGINX_RTMP, NODE_MEDIA_SERVER, SRS, Habits
 from ftp_stream.rtmp.publish import PublishProtocol
 from ftp_stream.rtmp.url import parse_url
 from ftp_stream.shell.receiver import Left, PublishBegan, PublishOver, Receiver, Recorded, Refused, registry
@@ -176,6 +176,23 @@ async def test_a_connection_that_breaks_ends_the_publish(key):
         await receiver.until(lambda: receiver.connections == 0)
         assert not receiver.audits[f"live/{key}"].live
     assert happened[1].reason == "the publisher closed the connection"
+
+
+async def test_what_a_server_spoils_of_what_it_takes_is_counted(key):
+    """SRS: a step of 280 ms and headers said again; MediaMTX: another audio header, which does not come through."""
+    for habits, harms, headers in ((SRS, {"cut": 2, "step": 1}, 2), (MEDIAMTX, {"audio header": 1}, 1)):
+        async with Receiver(habits=habits) as receiver:
+            publisher = await Publisher(receiver.url("live", key)).start()
+            await publisher.play(3)
+            publisher.protocol.send_video_config("avc", b"record", 80)
+            publisher.protocol.send_audio_config(b"\x12\x10" if habits is SRS else b"\x12\x08", 80)
+            await publisher.play(1, start=9)  # at 360 ms
+            audit = receiver.audits[f"live/{key}"]
+            await receiver.until(lambda audit=audit: audit.current.audio.frames == 4)
+            assert audit.harms == harms
+            assert audit.current.audio.configs == headers
+            publisher.hang_up()
+            await receiver.until(lambda receiver=receiver: receiver.connections == 0)
 
 
 async def test_streams_are_audited_by_name_and_publishes_one_by_one(key):
