@@ -8,8 +8,6 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import av
-
 from ftp_stream.rtmp.audit import payload_hash
 
 if TYPE_CHECKING:
@@ -33,6 +31,8 @@ def record(directory: Path) -> list[Path]:
 
 def digests(files: Sequence[Path], kind: str) -> list[bytes]:
     """What identifies each frame of a track, in the order in which FFmpeg demuxes them."""
+    import av  # noqa: PLC0415 - the service's process takes its bearings from this module, and must have no FFmpeg in it
+
     found = []
     for path in files:
         with av.open(str(path)) as container:

@@ -13,6 +13,7 @@ import sys
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from bench.soak.clock import BEAT, HEART, Heart
 from bench.soak.footage import TRACKS, digests
 from bench.soak.order import Counts, Order
 from ftp_stream.core.aac import SILENT_FRAMES
@@ -61,8 +62,16 @@ def look(audit: StreamAudit, orders: dict[str, Order]) -> Seen:
     )
 
 
+async def _beat(heart: Heart) -> None:
+    """Gives signs of life by the loop that receives."""
+    while True:
+        heart.beat()
+        await asyncio.sleep(BEAT)
+
+
 async def _run(directory: Path, orders: dict[str, Order]) -> None:
     ended = asyncio.Event()
+    beating = asyncio.create_task(_beat(Heart.in_file(directory / HEART)))
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
     async with Receiver(hashes=True) as receiver:
         print(receiver.port, flush=True)
@@ -72,6 +81,7 @@ async def _run(directory: Path, orders: dict[str, Order]) -> None:
                 draft = directory / f".{REPORT}"
                 draft.write_text(json.dumps(asdict(look(audit, orders))))
                 draft.replace(directory / REPORT)
+    beating.cancel()
 
 
 def main() -> None:

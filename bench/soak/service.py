@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.soak.clock import Clock, Loop
+from bench.soak.clock import HEART, Clock, Heart, Loop
 from bench.soak.footage import AHEAD, SECONDS, START
 from ftp_stream import logs
 from ftp_stream.cli.process import collect_rarely
@@ -48,7 +48,7 @@ async def _run(clock: Clock, directory: Path) -> None:
 def main() -> None:
     """Runs it until SIGTERM."""
     directory, speed = Path(sys.argv[1]), float(sys.argv[2])
-    clock = Clock(speed)
+    clock = Clock(speed, Heart.in_file(directory / HEART).last)
     with asyncio.Runner(loop_factory=lambda: Loop(clock)) as runner:
         runner.run(_run(clock, directory))
 

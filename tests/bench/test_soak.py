@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 from bench.soak import __main__ as soak
-from bench.soak.clock import LEAP, Clock, Loop
+from bench.soak.clock import LEAP, MISSED, Clock, Heart, Loop
 from bench.soak.order import Counts, Order
 from bench.soak.receiver import Seen
 from bench.soak.verdict import MAY_GROW, MAY_LEAK, WARM, Sample, checks, growth
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CYCLE = [bytes([number]) for number in range(20)]
 SILENCE = b"silence"
@@ -22,7 +26,7 @@ SILENCE = b"silence"
 
 def test_the_clock_runs_so_many_times_faster() -> None:
     real = [100.0]
-    clock = Clock(50.0, lambda: real[0])
+    clock = Clock(50.0, real=lambda: real[0])
     for _ in range(200):
         real[0] += 0.01
         clock.time()
@@ -31,9 +35,24 @@ def test_the_clock_runs_so_many_times_faster() -> None:
 
 def test_a_process_that_was_not_looked_after_finds_no_deadline_passed() -> None:
     real = [0.0]
-    clock = Clock(50.0, lambda: real[0])
+    clock = Clock(50.0, real=lambda: real[0])
     real[0] = 3.0
     assert clock.time() == LEAP
+
+
+def test_while_the_far_end_gives_no_sign_of_life_time_stands_still(tmp_path: Path) -> None:
+    heart = Heart.in_file(tmp_path / "heart")
+    clock = Clock(50.0, Heart.in_file(tmp_path / "heart").last)
+    assert clock.time() == 0.0
+    time.sleep(0.01)
+    assert clock.time() == 0.0
+    heart.beat()
+    time.sleep(0.01)
+    assert 0.5 <= clock.time() <= LEAP
+    time.sleep(MISSED)
+    before = clock.time()
+    time.sleep(0.01)
+    assert clock.time() == before
 
 
 async def _waits() -> tuple[float, bool]:
