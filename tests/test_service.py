@@ -422,6 +422,35 @@ async def test_a_newest_file_that_could_not_be_proven_whole_blocks_nobody_later(
             await eventually(lambda: compared(reel, seen(receiver, key), "video", good).perfect)
 
 
+class Faulty(list):
+    """Takes statuses, all but the second."""
+
+    taken = 0
+
+    def append(self, status: object) -> None:
+        self.taken += 1
+        if self.taken == 2:
+            raise RuntimeError("the second status")
+        super().append(status)
+
+
+async def test_a_fault_in_telling_the_status_ends_no_stream_and_is_told(
+    world: World, reel: Reel, key: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A counter that cannot be read in the moment a connection ends must not take all cameras with it."""
+    monkeypatch.setattr("ftp_stream.service.RESTART", 0.2)
+    world.statuses = Faulty()
+    async with Receiver(hashes=True) as receiver:
+        world.urls = {"one": receiver.url(key=key)}
+        world.upload(*reel.files[:4])
+        async with world.running():
+            await until_seen(receiver, key, reel, 3)
+            await eventually(lambda: len(world.statuses) >= 3)
+        assert seen(receiver, key).publish_count == 1
+    [line] = [line for line in capsys.readouterr().out.splitlines() if "internal_error" in line]
+    assert "part=status" in line
+
+
 async def test_the_key_is_nowhere_but_on_the_wire(
     world: World, reel: Reel, key: str, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -308,18 +308,20 @@ class Service:
 
     async def _until_stopped(self) -> None:
         """Keep the journal and the status up to date until an end is asked for."""
-        recording = asyncio.create_task(self._supervised("ledger", partial(self._ledger.run, self._trouble)))
+        parts = (("ledger", partial(self._ledger.run, self._trouble)), ("status", self._tell_on))
+        tasks = {asyncio.create_task(self._supervised(name, life)) for name, life in parts}
         try:
-            while not self._stopping.is_set():
-                self._tick()
-                try:
-                    async with asyncio.timeout(TICK):
-                        await self._stopping.wait()
-                except TimeoutError:
-                    continue
+            await self._stopping.wait()
         finally:
-            recording.cancel()
-            await asyncio.wait({recording})
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+
+    async def _tell_on(self) -> None:
+        """Look at the counters and tell the status, once a second."""
+        while True:
+            self._tick()
+            await asyncio.sleep(TICK)
 
     def _tick(self) -> None:
         for running in self._cameras.values():
