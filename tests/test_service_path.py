@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
 import socket
 import ssl
+import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -294,6 +296,34 @@ async def test_a_line_that_takes_half_of_the_footage_is_told_once_with_both_rate
     assert int(rates["uplink_kbps"]) == pytest.approx(bytes_per_second * 4 / 1000, rel=0.2)
     assert int(rates["footage_kbps"]) == pytest.approx(bytes_per_second * 8 / 1000, rel=0.2)
     assert "set the camera to" in text
+
+
+async def test_a_slow_line_is_not_flooded(
+    world: World, key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the middle of a long file as well: what is on its way can no longer be passed over. It ends as soon as any."""
+    options = ["--size", "640x360", "--bitrate", str(BITRATE), "--grain", "60"]
+    long = make_reel(tmp_path / "long", 1, seconds=12.0, options=options)
+    for name in world.files():
+        (world.inbox / name).unlink()
+    world.upload(*long.files)
+    world.upload_end(long)
+    world.catchup_rate = 1.0
+    monkeypatch.setattr(stream, "connect", connect)  # with its own patience: a part is read only every second or two
+    most = 0
+    async with Receiver(habits=Habits(reads_per_second=100_000)) as receiver:
+        world.urls = {"one": receiver.url(key=key)}
+        async with world.running() as service:
+            [(playing, _task)] = service._cameras["gate"].streams.values()
+            await eventually(lambda: receiver.publishing)
+            async with asyncio.timeout(40):
+                while playing._connection is None or playing._connection.flow().taken < 700_000:
+                    await asyncio.sleep(0.05)
+                    most = max(most, playing._connection._outflow.unsent() if playing._connection else 0)
+            begun = time.monotonic()
+    assert time.monotonic() - begun < 6
+    assert 1_000_000 < most < 2_300_000
+    assert not world.faults
 
 
 async def test_a_line_that_bears_the_footage_is_told_nothing(
