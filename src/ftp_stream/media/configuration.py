@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import av
 import av.error
 
-from ftp_stream.errors import SegmentRefused
 from ftp_stream.media import nal
 from ftp_stream.model import VideoCodec
 
@@ -60,7 +59,7 @@ class Configuration:
         self._length_size = 4
         self._now = extradata if self.by_container else b""  # the record that holds
         self._sets: list[bytes] = []  # those in it
-        self._first: bytes | None = None  # the first key frame, length-prefixed
+        self._first: bytes | None = None  # the first key frame, with its sets
         self._first_record = self._now
         if codec is not VideoCodec.AV1:
             self._take_over(extradata)
@@ -75,7 +74,7 @@ class Configuration:
 
     def first_look(self) -> Look:
         """Return what a decoder sees in the first key frame."""
-        return self._look(self._first_record, self._first or b"")
+        return self._seen(self._first or b"")
 
     def look(self, packet: Packet[VideoStream], picture: int, *, annexb: bool) -> None:
         """Look at a key frame, the ``picture``-th frame of the track.
@@ -84,19 +83,18 @@ class Configuration:
             SegmentRefused: There are parameter sets, but FFmpeg cannot make sense of them.
         """
         payload = bytes(packet)
-        told: list[bytes] = []
         changed = self._switched(packet)
         if self._codec is not VideoCodec.AV1:
-            units = nal.split_annexb(payload) if annexb else nal.split_prefixed(payload, self._length_size)
+            units = list(nal.split_annexb(payload) if annexb else nal.split_prefixed(payload, self._length_size))
             told = nal.leading_sets(units, self._codec)
-        payload = nal.length_prefixed(payload) if annexb else payload
-        if not set(told) <= set(self._sets):
-            changed = self._renewed(told, payload) or changed
+            payload = nal.annexb(units)
+            if not set(told) <= set(self._sets):
+                changed = self._renewed(told, payload) or changed
         if self._first is None:
-            self._first = payload
             self._first_record = self._now or nal.make_record(self._sets, self._codec, self._stream)
+            self._first = nal.annexb(self._sets) + payload
         elif changed:
-            self._note(picture, payload)
+            self._note(picture, nal.annexb(self._sets) + payload)
 
     def _switched(self, packet: Packet[Any]) -> bool:
         """Take over another sample entry or sequence header; say whether there is one."""
@@ -111,18 +109,15 @@ class Configuration:
         return True
 
     def _renewed(self, told: list[bytes], payload: bytes) -> bool:
-        """Take over parameter sets of a key frame; damaged ones, with which it cannot be decoded, replace no others."""
+        """Take over parameter sets of a key frame; damaged ones, with which it cannot be decoded, replace no others.
+
+        A decoder has the first word: FFmpeg's muxers, which make the record, may hang over damaged sets.
+        """
         sets = list(dict.fromkeys(nal.renewed(self._sets, told, self._codec)))
-        try:
-            record = nal.make_record(sets, self._codec, self._stream)
-        except SegmentRefused:
-            if not self._sets:
-                raise
+        if self._sets and not self._seen(nal.annexb(sets) + payload).width:
             return False
-        record = nal.with_length_size(record, self._codec, self._length_size)
-        if self._sets and not self._look(record, payload).width:
-            return False
-        self._sets, self._now = sets, record
+        record = nal.make_record(sets, self._codec, self._stream)
+        self._sets, self._now = sets, nal.with_length_size(record, self._codec, self._length_size)
         return True
 
     def _take_over(self, extradata: bytes) -> None:
@@ -137,15 +132,14 @@ class Configuration:
         if len(self.changes) >= _MOST:
             self.untold += 1
             return
-        self.changes.append(Change(picture, self._now, self._look(self._now, payload)))
+        self.changes.append(Change(picture, self._now, self._seen(payload)))
 
-    def _look(self, record: bytes, payload: bytes) -> Look:
-        """Return what a decoder sees in a key frame under a record."""
+    def _seen(self, frame: bytes) -> Look:
+        """Return what a decoder sees in a key frame that has its parameter sets before it."""
         decoder = cast("VideoCodecContext", av.CodecContext.create(self._stream.codec_context.codec.name, "r"))
         decoder.thread_count = 1
-        decoder.extradata = record
         try:
-            frames = [*decoder.decode(av.Packet(payload)), *decoder.decode(None)]
+            frames = [*decoder.decode(av.Packet(frame)), *decoder.decode(None)]
         except av.error.FFmpegError:
             return Look(0, 0)
         return Look(frames[0].width, frames[0].height, decoder.sample_aspect_ratio) if frames else Look(0, 0)

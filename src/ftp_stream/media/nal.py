@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 __all__ = [
+    "annexb",
     "avc_record",
     "is_annexb",
     "is_parameter_set",
@@ -74,6 +75,11 @@ def split_annexb(payload: bytes) -> Iterator[bytes]:
         if end > start:
             yield payload[start:end]
         start = following
+
+
+def annexb(units: Iterable[bytes]) -> bytes:
+    """Return NAL units behind start codes."""
+    return b"".join(b"\0\0\0\1" + unit for unit in units)
 
 
 def length_prefixed(payload: bytes) -> bytes:
@@ -234,7 +240,7 @@ def make_record(sets: list[bytes], codec: VideoCodec, template: VideoStream) -> 
     try:
         with av.open(written, "w", format="flv") as container:
             stream = container.add_stream_from_template(template)
-            stream.codec_context.extradata = b"".join(b"\0\0\0\1" + unit for unit in sets)
+            stream.codec_context.extradata = annexb(sets)
             container.start_encoding()
     except (av.error.FFmpegError, ValueError) as error:
         raise SegmentRefused(f"its decoder configuration is damaged: {error}") from error
