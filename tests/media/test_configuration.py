@@ -118,6 +118,33 @@ def test_damaged_sets_replace_no_others(tmp_path: Path) -> None:
         assert (prepared.found.record, prepared.found.changes) == (whole.record, ())
 
 
+# Found by chance: FFmpeg 8 counts for minutes when it makes a configuration record of it
+ENDLESS_SPS = bytes.fromhex(
+    "4201010160000003009000006f88254b48da63eb9fb029741b4dda6504fc6a86cf2e6bdcc103000003001ea02083165ba4a4c2e680"
+    "80000003008000000c84"
+)
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("at", [0, 10])
+def test_damaged_sets_do_not_hang_ffmpeg(tmp_path: Path, at: int) -> None:
+    """In the first key frame too: the next one tells what is needed."""
+    path = make(tmp_path / "a.hevc", SMALL_265)
+    payloads = [packet.payload for packet in demux(path)]
+    repeated = b"".join(
+        b"\0\0\0\1" + unit for unit in nal.record_sets(prepare_file(path).found.record, VideoCodec.HEVC)
+    )
+    sps = nal.record_sets(prepare_file(path).found.record, VideoCodec.HEVC)[1]
+    damaged = payloads[0].replace(sps, ENDLESS_SPS) if at == 0 else repeated.replace(sps, ENDLESS_SPS) + payloads[10]
+    payloads[at] = damaged
+    payloads[20] = repeated + payloads[20]
+    path.write_bytes(b"".join(payloads))
+    prepared = prepare_file(path)
+    assert len(prepared.rows(audio=False)) == 25
+    assert prepared.found.changes == ()
+    assert nal.record_sets(prepared.found.record, VideoCodec.HEVC)[1] == sps
+
+
 def test_more_changes_than_any_camera_makes_are_counted_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(configuration, "_MOST", 2)
     one, two = make(tmp_path / "1.h264", SMALL), make(tmp_path / "2.h264", replace(SMALL, width=96))

@@ -61,8 +61,11 @@ class Configuration:
         self._sets: list[bytes] = []  # those in it
         self._first: bytes | None = None  # the first key frame, with its sets
         self._first_record = self._now
-        if codec is not VideoCodec.AV1:
+        self._outside: list[bytes] = []  # beside the frames of a byte stream, as FFmpeg found them
+        if self.by_container and codec is not VideoCodec.AV1:
             self._take_over(extradata)
+        elif codec is not VideoCodec.AV1:
+            self._outside = nal.parameter_sets(nal.split_annexb(extradata), codec)
 
     def record(self) -> bytes:
         """Return what holds from the first key frame on.
@@ -86,14 +89,14 @@ class Configuration:
         changed = self._switched(packet)
         if self._codec is not VideoCodec.AV1:
             units = list(nal.split_annexb(payload) if annexb else nal.split_prefixed(payload, self._length_size))
-            told = nal.leading_sets(units, self._codec)
+            told = nal.leading_sets(units, self._codec) or ([] if self._sets else self._outside)
             payload = nal.annexb(units)
             if not set(told) <= set(self._sets):
                 changed = self._renewed(told, payload) or changed
-        if self._first is None:
+        if self._first is None and (self._sets or self._now):
             self._first_record = self._now or nal.make_record(self._sets, self._codec, self._stream)
             self._first = nal.annexb(self._sets) + payload
-        elif changed:
+        elif self._first is not None and changed:
             self._note(picture, nal.annexb(self._sets) + payload)
 
     def _switched(self, packet: Packet[Any]) -> bool:
@@ -111,22 +114,20 @@ class Configuration:
     def _renewed(self, told: list[bytes], payload: bytes) -> bool:
         """Take over parameter sets of a key frame; damaged ones, with which it cannot be decoded, replace no others.
 
-        A decoder has the first word: FFmpeg's muxers, which make the record, may hang over damaged sets.
+        A decoder has the first word: FFmpeg's muxers, which make the record, hang over damaged ones of H.265. Only of
+        H.264 a first key frame may be one that no decoder shows (intra refresh).
         """
         sets = list(dict.fromkeys(nal.renewed(self._sets, told, self._codec)))
-        if self._sets and not self._seen(nal.annexb(sets) + payload).width:
+        if (self._sets or self._codec is VideoCodec.HEVC) and not self._seen(nal.annexb(sets) + payload).width:
             return False
         record = nal.make_record(sets, self._codec, self._stream)
         self._sets, self._now = sets, nal.with_length_size(record, self._codec, self._length_size)
         return True
 
-    def _take_over(self, extradata: bytes) -> None:
-        """Take the parameter sets of a record, or of its like in a byte stream."""
-        self._sets = nal.record_sets(extradata, self._codec)
-        if self._sets:
-            self._length_size = nal.length_size(extradata, self._codec)
-        else:
-            self._sets = nal.parameter_sets(nal.split_annexb(extradata), self._codec)
+    def _take_over(self, record: bytes) -> None:
+        """Take the parameter sets of a record."""
+        self._sets = nal.record_sets(record, self._codec)
+        self._length_size = nal.length_size(record, self._codec)
 
     def _note(self, picture: int, payload: bytes) -> None:
         if len(self.changes) >= _MOST:
