@@ -28,6 +28,7 @@ from ftp_stream.shell.journal.rows import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from contextlib import AbstractContextManager
     from pathlib import Path
     from types import TracebackType
     from typing import Self
@@ -110,7 +111,7 @@ class Journal:
 
     def state(self, camera: str, streams: Iterable[str]) -> CameraState:
         """Return what is known of a camera; its streams have nothing in hand here."""
-        with self._transaction() as database:
+        with self._reading() as database:
             files = database.execute(
                 f"SELECT {IDENTITY}, before, attempts, attempted_at, reason, repeats FROM file WHERE camera = "  # noqa: S608 - a constant
                 "(SELECT id FROM camera WHERE name = ?) AND (before OR attempts OR repeats IS NOT NULL)",
@@ -127,7 +128,7 @@ class Journal:
 
     def footage(self, camera: str) -> list[Footage]:
         """Return what was played of a camera lately."""
-        with self._transaction() as database:
+        with self._reading() as database:
             rows = database.execute(
                 f"SELECT digest, path, {IDENTITY}, starts_at, ends_at, named FROM footage "  # noqa: S608 - a constant
                 "WHERE camera = (SELECT id FROM camera WHERE name = ?)",
@@ -137,7 +138,7 @@ class Journal:
 
     def skips(self, stream: str, limit: int = 100) -> list[Skip]:
         """Return what a stream left out last, the newest first."""
-        with self._transaction() as database:
+        with self._reading() as database:
             rows = database.execute(
                 "SELECT path, from_gop, to_gop, seconds, reason FROM skip WHERE stream = ? "
                 "ORDER BY skipped_at DESC, id DESC LIMIT ?",
@@ -147,7 +148,7 @@ class Journal:
 
     def history(self, camera: str, limit: int = 100) -> list[HistoryRow]:
         """Return the last verdicts that acted, the newest first."""
-        with self._transaction() as database:
+        with self._reading() as database:
             rows = database.execute(
                 "SELECT path, size, kind, action, reason, recorded_at, first_at, last_at, times FROM verdict "
                 "WHERE camera = (SELECT id FROM camera WHERE name = ?) ORDER BY last_at DESC, id DESC LIMIT ?",
@@ -187,7 +188,7 @@ class Journal:
 
     def has_met(self, camera: str, *, inbox: str = "") -> bool:
         """Return whether `meet` has met this inbox."""
-        with self._transaction() as database:
+        with self._reading() as database:
             row = database.execute("SELECT inbox FROM camera WHERE name = ?", (camera,)).fetchone()
         return row is not None and row[0] == printable(inbox)
 
@@ -305,11 +306,15 @@ class Journal:
 
     # ----------------------------------------------------------------------------------------------------------------
 
+    def _reading(self) -> AbstractContextManager[sqlite3.Connection]:
+        return self._transaction("DEFERRED")
+
     @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _transaction(self, kind: str = "IMMEDIATE") -> Iterator[sqlite3.Connection]:
+        """Enter a transaction; one that writes waits for others at its beginning: in its middle SQLite never waits."""
         with self._turn:
             try:
-                self._database.execute("BEGIN")
+                self._database.execute(f"BEGIN {kind}")
                 yield self._database
                 self._database.execute("COMMIT")
             except BaseException as error:
