@@ -18,12 +18,14 @@ import pytest
 from tests.support.files import Clip, make
 from tests.support.prepared import prepare_file
 
+from ftp_stream.core.aac import DEFAULT_AUDIO
 from ftp_stream.core.request import SlateRequest
 from ftp_stream.errors import SegmentRefused, StorageError
 from ftp_stream.media.avc import Like, configuration
 from ftp_stream.media.slate import make_slate
 from ftp_stream.model import Encoder, FileFact, FileId, Form, Source, VideoCodec
 from ftp_stream.shell.preparer import Preparer, lanes, slates
+from ftp_stream.shell.preparer.descriptor import digest
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -210,6 +212,85 @@ async def test_another_version_of_the_file_is_not_taken_for_it(
         failure = await refused(preparer, inbox, movie)
         assert "changed" in failure.reason
         assert failure.truncated
+
+
+# --- what is the same -------------------------------------------------------------------------------------------------
+
+
+async def test_the_same_content_has_the_same_digest_under_another_name_and_in_another_form(
+    tmp_path: Path, inbox: Path, movie: FileFact
+) -> None:
+    (inbox / "copy (1).mp4").write_bytes((inbox / movie.path).read_bytes())
+    async with preparing(tmp_path) as preparer:
+        one = await preparer.prepare(inbox, movie)
+        other = await preparer.prepare(inbox, fact(inbox, "copy (1).mp4"))
+        again = await preparer.prepare(inbox, movie, Form(other_audio=DEFAULT_AUDIO))
+    assert one.file != other.file
+    assert one.digest == other.digest == again.digest != b""
+
+
+@pytest.mark.parametrize("change", ["a byte of a frame", "more bytes"])
+async def test_another_content_has_another_digest(tmp_path: Path, inbox: Path, movie: FileFact, change: str) -> None:
+    content = bytearray((inbox / movie.path).read_bytes())
+    async with preparing(tmp_path) as preparer:
+        one = await preparer.prepare(inbox, movie)
+        if change == "more bytes":
+            content += struct.pack(">I4s", 8, b"free")
+        else:
+            content[one.table.position[0] + one.table.size[0] - 1] ^= 1
+        (inbox / "other.mp4").write_bytes(content)
+        other = await preparer.prepare(inbox, fact(inbox, "other.mp4"))
+    assert other.table.dts_us == one.table.dts_us
+    assert one.digest != other.digest
+
+
+def test_a_large_file_is_known_by_its_size_and_by_places_all_over_it(tmp_path: Path) -> None:
+    """Whatever differs in one of them is another content; so is one byte more or less."""
+    path, size = tmp_path / "large", 50_000_000
+    with path.open("w+b") as file:
+        file.truncate(size)
+        whole = digest(file.fileno(), size)
+        assert digest(file.fileno(), size) == whole
+        places = [(size - 4096) * block // 63 for block in range(64)]
+        for at in (0, 4095, *(place + 2048 for place in places), size - 1):
+            file.seek(at)
+            file.write(b"x")
+            file.flush()
+            assert digest(file.fileno(), size) != whole
+            file.seek(at)
+            file.write(b"\0")
+            file.flush()
+        assert digest(file.fileno(), size) == whole
+        for other in (size - 1, size + 1):
+            file.truncate(other)
+            assert digest(file.fileno(), other) != whole
+
+
+@pytest.mark.parametrize("size", [1, 4095, 4096, 4097, 100_000])
+def test_a_small_file_is_known_by_all_of_it(tmp_path: Path, size: int) -> None:
+    content = bytearray(secrets.token_bytes(size))
+    found = {digest_of(tmp_path, content)}
+    for at in range(0, size, max(1, size // 50)):
+        content[at] ^= 1
+        found.add(digest_of(tmp_path, content))
+        content[at] ^= 1
+    assert len(found) == 1 + len(range(0, size, max(1, size // 50)))
+
+
+def digest_of(tmp_path: Path, content: bytes | bytearray) -> bytes:
+    path = tmp_path / "small"
+    path.write_bytes(content)
+    with path.open("rb") as file:
+        return digest(file.fileno(), len(content))
+
+
+def test_a_disk_that_fails_is_not_the_files_fault(tmp_path: Path) -> None:
+    directory = os.open(tmp_path, os.O_RDONLY)
+    try:
+        with pytest.raises(StorageError, match="cannot read the segment"):
+            digest(directory, 100)
+    finally:
+        os.close(directory)
 
 
 # --- waiters ----------------------------------------------------------------------------------------------------------

@@ -68,10 +68,16 @@ def digest(fileno: int, size: int) -> bytes:
 
     To read all of it would cost more than to send it. Where two files of one size agree in that many places, of which
     some are of their index, they are one file under two names.
+
+    Raises:
+        StorageError: The disk failed.
     """
     found = blake2b(size.to_bytes(8, "big"), digest_size=16)
-    for block in range(_BLOCKS):
-        found.update(os.pread(fileno, _BLOCK, max(size - _BLOCK, 0) * block // (_BLOCKS - 1)))
+    try:
+        for block in range(_BLOCKS):
+            found.update(os.pread(fileno, _BLOCK, max(size - _BLOCK, 0) * block // (_BLOCKS - 1)))
+    except OSError as error:
+        raise StorageError(f"cannot read the segment: {error.strerror}") from error
     return found.digest()
 
 

@@ -238,6 +238,7 @@ class Preparer:
         try:
             request = PrepareRequest(form, may_encode=lane is not self._quick)
             found = self._inspect(job, fileno, sidecar, file, request)
+            content = digest(fileno, file.id.size)
             kept = found.sidecar_size > 0
         finally:
             os.close(sidecar)
@@ -255,7 +256,7 @@ class Preparer:
             encoded_video=found.encoded_video,
             encoded_audio=found.encoded_audio,
             encoding_seconds=found.encoding_seconds,
-            digest=digest(fileno, file.id.size),
+            digest=content,
             sidecar=path if kept else "",
             whole=found.whole,
             notes=found.notes,
