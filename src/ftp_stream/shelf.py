@@ -85,6 +85,8 @@ class Shelf:
         if newest and file.id in self._unproven:
             return
         self._wanted[file.id] = wanted = frozenset(forms)
+        if file.id not in self._ready and self._refused.get(file.id, {}).keys() >= wanted:
+            self._refused.pop(file.id, None)  # the form in which it might have been played is not wanted any more
         for form in wanted:
             key = (file.id, form)
             if key not in self._tasks and not self.refused(*key) and self.get(*key) is None:
