@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 from typing import TYPE_CHECKING
@@ -9,10 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.support.files import Clip, make
 from tests.support.turns import STREAM, at_work, finish, taken
-from tests.support.world import World, eventually, make_reel
+from tests.support.world import START, World, eventually, make_reel
 
 from ftp_stream.core.aac import DEFAULT_AUDIO
-from ftp_stream.model import Form, VerdictKind, VideoCodec
+from ftp_stream.model import Form, PlanSettings, VerdictKind, VideoCodec
 from ftp_stream.shell.journal import Journal
 
 if TYPE_CHECKING:
@@ -190,3 +191,23 @@ async def test_where_names_say_nothing_nothing_overlaps(world: World, reel: Reel
     async with at_work(world) as (_camera, supply):
         hands = {hand.segment.path: hand for hand in [await taken(supply), await taken(supply)]}
         assert (hands[name].gop, hands[name].ends_at) == (0, None)
+
+
+# --- lag --------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_file_of_pictures_taken_now_and_then_is_known_to_stand_for_all_that_time(
+    tmp_path: Path, reel: Reel
+) -> None:
+    """It is offered an hour behind the newest, because it was recorded up to then."""
+    plan = PlanSettings(min_file_age=0.0, max_lag=300.0, timezone="UTC")
+    world = World(tmp_path, {"one": "rtmp://127.0.0.1:1/live/nobody"}, plan=plan)
+    world.inbox.mkdir()
+    hour, following = world.inbox / "20260101_000000.mp4", world.inbox / "20260101_010000.mp4"
+    for path in (hour, following):
+        shutil.copy2(reel.files[0], path)
+    os.utime(hour, (START + 3600, START + 3600))
+    os.utime(following, (START + 3700, START + 3700))
+    async with at_work(world) as (_camera, supply):
+        hand = await taken(supply)
+        assert (hand.segment.path, hand.lasted, supply.newest) == (hour.name, 3600.0, START + 3600)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, NamedTuple
 
+from ftp_stream.core.lag import recording_time
 from ftp_stream.core.overlap import join, repeats
 from ftp_stream.model import Cursor, Footage, Skip
 from ftp_stream.shell.frames import FrameReader
@@ -100,7 +101,8 @@ class Offers:
         key, seconds = plan.keys[segment.file], segment.table.duration_us / 1e6
         if begin.gop is not None:
             ends_at = key.recorded_at + seconds if segment.file in plan.named else None
-            return Hand(segment, key, begin.gop, reader, ends_at)
+            lag = supply.newest - key.recorded_at if supply.newest is not None else 0.0
+            return Hand(segment, key, begin.gop, reader, ends_at, recording_time(seconds, lag, supply.max_lag))
         skip = Skip(segment.path, 0, len(segment.table.gops), seconds, begin.reason)
         self._report.passed_over(supply.stream, skip)
         before = self._before(supply)

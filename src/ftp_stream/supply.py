@@ -45,6 +45,7 @@ class Hand:
     gop: int  # the first GOP to send
     reader: FrameReader | MemoryReader
     ends_at: float | None = None  # wall time at which its recording ended, where its name says when it began
+    lasted: float = 0.0  # seconds that its recording took, where that is more than its pictures show
     passed: Skip | None = None  # nothing of it is sent: all that it shows was played from other files, or it cannot be
     begun: bool = False  # some of it was sent in this session
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftp_stream.core.lag import allowed_lag, first_near
+from ftp_stream.core.lag import allowed_lag, first_near, recording_time
 from ftp_stream.model import FrameTable, Row
 
 
@@ -39,14 +39,31 @@ def table(*starts: float, seconds: float = 60.0, b_frames: bool = False) -> Fram
     ],
 )
 def test_the_allowed_lag_is_what_was_set_but_never_less_than_two_files(seconds: float, allowed: float) -> None:
-    assert allowed_lag(300.0, table(0.0, seconds=seconds)) == pytest.approx(allowed)
+    assert allowed_lag(300.0, seconds) == pytest.approx(allowed)
 
 
 @pytest.mark.parametrize("max_lag", [0.0, 1.0, 119.0])
 def test_a_limit_shorter_than_a_file_does_not_keep_a_camera_from_ever_being_seen(max_lag: float) -> None:
     """Its file is taken when the next begins, and played while that is written: between one and two files behind."""
-    one = table(0.0, seconds=60.0)
-    assert allowed_lag(max_lag, one) == 120.0
+    assert allowed_lag(max_lag, 60.0) == 120.0
+
+
+@pytest.mark.parametrize(
+    ("shown", "lag", "max_lag", "expected"),
+    [
+        (60.0, 60.0, 300.0, 60.0),
+        (60.0, 299.9, 300.0, 60.0),  # it waits, it was not recorded for so long
+        (60.0, 300.0, 300.0, 300.0),
+        (60.0, 3600.0, 300.0, 3600.0),  # an hour in a minute
+        (600.0, 599.0, 300.0, 600.0),
+        (60.0, 3600.0, None, 60.0),
+        (60.0, -5.0, 300.0, 60.0),
+    ],
+)
+def test_a_segment_that_plays_though_it_lies_that_far_behind_was_recorded_for_so_long(
+    shown: float, lag: float, max_lag: float | None, expected: float
+) -> None:
+    assert recording_time(shown, lag, max_lag) == expected
 
 
 @pytest.mark.parametrize(

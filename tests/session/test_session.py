@@ -170,6 +170,18 @@ async def test_a_file_longer_than_the_limit_is_seen_whole(clips: Clips, noted: N
         assert play.video.hashes == clips.hashes(hand)
 
 
+async def test_pictures_taken_now_and_then_are_seen_whole(clips: Clips, noted: Noted) -> None:
+    """An hour in half a second: it may be taken when the next hour begins."""
+    hand = clips.hand()
+    hand.lasted = 3600.0
+    behind(noted, 3600.0)
+    noted.offer(hand)
+    async with playing(noted) as play:
+        await eventually(lambda: noted.cursors and noted.cursors[-1].complete)
+        assert play.video.hashes == clips.hashes(hand)
+    assert noted.skips == []
+
+
 # --- what is passed ---------------------------------------------------------------------------------------------------
 
 

@@ -315,7 +315,8 @@ class Session:
         if supply.max_lag is None or supply.newest is None:
             return playing.gop
         table = hand.segment.table
-        limit = supply.newest - allowed_lag(supply.max_lag, table) - hand.key.recorded_at
+        lasted = max(hand.lasted, table.duration_us / 1e6)
+        limit = supply.newest - allowed_lag(supply.max_lag, lasted) - hand.key.recorded_at
         return first_near(table, playing.gop, limit)
 
     def _skip(self, playing: Playing, gop: int, now: float) -> Playing | None:
