@@ -236,6 +236,21 @@ async def test_a_skip_over_a_change_that_is_not_borne_ends_the_session_too(clips
     assert noted.places[-1] == (hand.segment.path, 8)
 
 
+@pytest.mark.parametrize("idle", [Idle.OFF, Idle.HOLD])
+async def test_a_session_that_begins_behind_a_change_of_codec_sends_the_new_one(
+    clips: Clips, noted: Noted, idle: Idle
+) -> None:
+    """Also when it holds the last picture of such a file."""
+    hand = clips.hand(gops=4, changes=((1, replace(OTHER, codec=VideoCodec.HEVC)),))
+    hand.gop = 2
+    noted.offer(hand)
+    async with playing(noted, idle=idle) as play:
+        await eventually(lambda: noted.cursors and noted.cursors[-1].complete)
+        if idle is Idle.HOLD:
+            await eventually(lambda: play.video.frames >= 5)
+        assert (play.video.codec, play.video.codec_changes, play.video.configs) == ("hevc", 0, 1)
+
+
 async def test_a_session_ends_at_its_limit_between_two_groups(clips: Clips, noted: Noted) -> None:
     hand = clips.hand(gops=9)
     noted.offer(hand)

@@ -74,7 +74,8 @@ class Session:
         self._over = False  # what comes next needs a new session
         self._timeline = Timeline(self._fallback)
         self._silence = memoryview(b"")
-        self._video: VideoConfig | None = None
+        self._video: VideoConfig | None = None  # that the destination has
+        self._codec = ""  # of that
         self._pace: Pace | None = None
         self._playing: Playing | None = None
         self._starved = False  # there was nothing to begin at the last seam when its time came
@@ -165,7 +166,7 @@ class Session:
         table, offset = playing.placed.table, playing.placed.offset_us + 500  # half a millisecond: rounds
         flags, dts, cts = table.flags, table.dts_us, table.cts_us
         send_audio, send_video = self._protocol.send_audio, self._protocol.send_video
-        codec = playing.hand.segment.video.codec
+        codec = self._codec
         size = 0
         for index in range(row, end):
             flag, payload = flags[index], payloads[index - base]
@@ -273,7 +274,7 @@ class Session:
         self._protocol.send_video_config(video.codec, video.record, time)
         if self._video is None:
             self._protocol.send_audio_config(audio.record, time)
-        self._video = video
+        self._video, self._codec = video, video.codec
 
     # --- within a segment -------------------------------------------------------------------------------------------
 
