@@ -179,3 +179,17 @@ def test_a_destination_that_bears_no_new_header_is_shown_no_slate(
     filling = stands_in.next(200.0)
     assert filling
     assert (filling.hand is slates.ready) is (codec is VideoCodec.AVC)
+
+
+@pytest.mark.parametrize(("begins", "ends"), [("avc", "hevc"), ("hevc", "avc"), ("hevc", "hevc")])
+def test_a_slate_of_another_codec_than_the_last_picture_is_not_shown(
+    clips: Clips, noted: Noted, slates: Slates, begins: str, ends: str
+) -> None:
+    """The codec of a session is the one thing that no destination lets change."""
+    change = replace(AVC, codec=VideoCodec(ends))
+    noted.supply.held = clips.hand(video=replace(AVC, codec=VideoCodec(begins)), changes=((1, change),))
+    stands_in = filler(noted, Idle.SLATE, preset=replace(GENERIC, new_headers=frozenset(VideoCodec)))
+    stands_in.next(100.0)
+    filling = stands_in.next(200.0)
+    assert filling
+    assert (filling.hand is slates.ready) is (ends == "avc")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from ftp_stream.config import Idle
+from ftp_stream.core.forms import config_at
 from ftp_stream.core.timeline import hold_table
 
 if TYPE_CHECKING:
@@ -73,7 +74,10 @@ class Filler:
         """Return a second of the slate; ``None`` while the hold lasts, or where no slate can be shown."""
         if self._settings.idle is not Idle.SLATE or self._since is None:
             return None
-        if last.segment.video.codec not in self._settings.preset.new_headers:  # it brings a header of its own
+        codec = config_at(last.segment, len(last.segment.table.gops) - 1).codec
+        if codec not in self._settings.preset.new_headers:  # it brings a header of its own
             return None
         ready = self._supply.slate(last)  # asked for as early as the hold begins, so that it is ready in time
+        if ready is None or ready.segment.video.codec is not codec:  # no server bears another codec
+            return None
         return ready if now - self._since >= self._settings.hold_seconds else None
