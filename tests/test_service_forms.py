@@ -203,3 +203,44 @@ async def test_no_slate_where_a_destination_bears_no_other_header(world: World, 
             assert world.stream.phase is Phase.HOLDING
         assert seen(receiver, key).publish_count == 1
         assert seen(receiver, key).current.video.configs == 1
+
+
+def joined(path: Path, *clips: Clip) -> Path:
+    """Return a transport stream of clips, one behind the other, as of a camera that changes its mode."""
+    with av.open(str(path), "w", format="mpegts") as made:
+        stream, shift = None, 0
+        for number, clip in enumerate(clips):
+            part = make(path.with_name(f"{path.stem}{number}.ts"), clip)
+            with av.open(str(part)) as given:
+                video = given.streams.video[0]
+                stream = stream or made.add_stream_from_template(video)
+                packets = [packet for packet in given.demux(video) if packet.size]
+                first = min(packet.dts for packet in packets)
+                for packet in packets:
+                    packet.dts, packet.pts, packet.stream = (
+                        packet.dts - first + shift,
+                        packet.pts - first + shift,
+                        stream,
+                    )
+                    made.mux(packet)
+                shift += round(clip.seconds * 90_000)
+    return path
+
+
+MODES = tuple(Clip(width=wide, height=high, audio="") for wide, high in ((320, 240), (160, 120), (400, 304)))
+
+
+@pytest.mark.parametrize(("preset", "publishes"), [("generic", 1), ("facebook", 3)])
+async def test_a_change_within_a_file_is_a_header_before_its_key_frame_or_a_planned_session(
+    world: World, key: str, tmp_path: Path, preset: str, publishes: int
+) -> None:
+    world.preset = PRESETS[preset]
+    upload(world, joined(tmp_path / "modes.ts", *MODES), make(tmp_path / "last.ts", MODES[0]))
+    async with Receiver(hashes=True) as receiver:
+        audit = await played(world, receiver, key)
+        assert audit.publish_count == publishes
+        assert sum(track.configs for track in audit.tracks("video")) == 3
+        assert sum(track.frames for track in audit.tracks("video")) >= 75
+        assert len(set(audit.hashes("video"))) == 75, "every picture comes, and what is held at the end is of them"
+        assert all(track.keys[:1] == b"\1" for track in audit.tracks("video"))
+    assert world.faults == []

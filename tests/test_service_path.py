@@ -9,7 +9,7 @@ import socket
 import ssl
 import time
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ from ftp_stream.errors import FaultKind
 from ftp_stream.rtmp import confirm, publish
 from ftp_stream.rtmp.habits import Duplicate, Habits
 from ftp_stream.rtmp.url import parse_url
+from ftp_stream.shell.journal import Journal
 from ftp_stream.shell.publisher import Limits, connect
 from ftp_stream.shell.receiver import Receiver
 
@@ -296,6 +297,39 @@ async def test_a_line_that_takes_half_of_the_footage_is_told_once_with_both_rate
     assert int(rates["uplink_kbps"]) == pytest.approx(bytes_per_second * 4 / 1000, rel=0.2)
     assert int(rates["footage_kbps"]) == pytest.approx(bytes_per_second * 8 / 1000, rel=0.2)
     assert "set the camera to" in text
+
+
+async def test_a_line_that_stays_slow_costs_passages_and_not_the_publish(
+    world: World, reel: Reel, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the camera records, the line takes half: what comes to lie `MAX_LAG` behind is left out, at key frames."""
+    limit = 8.0  # two of its files
+    monkeypatch.setattr(stream, "connect", connect)
+    world.plan = replace(world.plan, max_lag=limit)
+    world.catchup_rate = 1.0
+    for name in world.files():
+        (world.inbox / name).unlink()
+    bytes_per_second = sum(path.stat().st_size for path in reel.files) / (4.0 * len(reel.files))
+    async with Receiver(habits=Habits(reads_per_second=bytes_per_second / 2), hashes=True) as receiver:
+        world.urls = {"one": receiver.url(key=key)}
+        async with world.running():
+            for path in reel.files:
+                world.upload(path)
+                await asyncio.sleep(4.0)
+            await eventually(lambda: world.stream.skipped_seconds, 40)
+        audit = receiver.audits[f"live/{key}"]
+        assert audit.publish_count == 1
+        assert audit.current.video.steps_back == audit.current.video.equal_times == 0
+        assert audit.current.video.largest_gap_ms <= 1100, "as where a picture is held"
+        known = {digest: place for place, digest in enumerate(reel.hashes("video"))}
+        places = [known[digest] for digest in audit.hashes("video") if digest in known]
+        assert places == sorted(places)
+    with Journal(world.state / "journal.db", read_only=True) as journal:
+        skips = journal.skips("gate/one")
+    assert sum(skip.seconds for skip in skips) == pytest.approx(world.stream.skipped_seconds)
+    lags = [status.cameras[0].streams[0].lag or 0.0 for status in world.statuses]
+    assert max(lags) < limit + 4.0 + 1.0, "a file more may begin before the stream looks again"
+    assert not world.faults
 
 
 async def test_a_slow_line_is_not_flooded(
