@@ -29,13 +29,14 @@ from ftp_stream.shell.publisher import Limits, connect
 from ftp_stream.shell.receiver import Receiver
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.support.world import Reel
 
     from ftp_stream.core.status import Fault
 
+FIRST = 0.3  # seconds before the first new try
 BITRATE = 4_000_000  # enough to fill every kernel's queue within seconds
 
 
@@ -58,10 +59,15 @@ def world(tmp_path: Path, reel: Reel, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(stream, "connect", partial(connect, limits=limits))
     monkeypatch.setattr(publish, "COMMAND_TIMEOUT", 0.5)
     monkeypatch.setattr(confirm, "PONG_TIMEOUT", 1.0)
-    monkeypatch.setattr(backoff, "FIRST", 0.3)
+    monkeypatch.setattr(stream, "delays", quick_delays)
     made = World(tmp_path, {}, catchup_rate=4.0)
     made.upload(*reel.files)
     return made
+
+
+def quick_delays(uniform: Callable[[], float], *_usual: float) -> Iterator[float]:
+    """Yield the delays of the service, each so many times shorter that a test can wait for it."""
+    return (delay * FIRST / backoff.FIRST for delay in backoff.delays(uniform))
 
 
 def free_port() -> int:
@@ -249,9 +255,8 @@ async def test_a_server_that_resets_each_time_is_not_hammered(
     assert [fault["kind"] for fault in faults[2:6]] == ["resets"] * 4
     assert not {"resets"} & {fault["kind"] for fault in faults[:2]}
     delays = [float(fault["retry_in"]) for fault in faults]
-    first = backoff.FIRST
-    assert all(delay <= first + 0.05 for delay in delays[:2]), "a single end is no reason to wait"
-    assert delays[5] >= first * backoff.FACTOR**3 / 2 - 0.05
+    assert all(delay <= FIRST + 0.05 for delay in delays[:2]), "a single end is no reason to wait"
+    assert delays[5] >= FIRST * backoff.FACTOR**3 / 2 - 0.05
 
 
 async def test_a_publish_that_lasts_again_ends_the_row(world: World, key: str, monkeypatch: pytest.MonkeyPatch) -> None:
