@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.support.world import START, World, compared, eventually, make_reel
 
+from ftp_stream.config import Idle
 from ftp_stream.core.status import Phase
 from ftp_stream.model import VerdictKind
 from ftp_stream.rtmp.audit import StreamAudit
@@ -83,6 +84,28 @@ async def test_a_repeat_is_known_again_after_a_restart(world: World, reel: Reel,
             await eventually(lambda: compared(reel, seen(receiver, key), "video", reel.files[:2]).perfect)
             await eventually(lambda: len(world.files()) == 1)
         assert compared(reel, seen(receiver, key), "video", reel.files[:2]).perfect
+
+
+async def test_a_repeat_with_nothing_before_it_is_passed_while_the_destination_is_down(
+    world: World, reel: Reel, key: str
+) -> None:
+    """Nothing of it is to be sent: it needs no connection, and a destination that is not there gets no blame."""
+    world.idle = Idle.OFF
+    async with Receiver(hashes=True) as receiver:
+        world.urls = {"one": receiver.url(key=key)}
+        world.upload(*reel.files[:2])
+        async with world.running():
+            await eventually(lambda: len(world.files()) == 1)
+        (world.inbox / reel.files[1].name).unlink()
+    upload_as(world, reel.files[0], 1)
+    world.upload_end(reel)
+    world.statuses.clear()
+    async with world.running():
+        await eventually(lambda: len(world.files()) == 1)
+    assert world.faults == []
+    with Journal(world.state / "journal.db", read_only=True) as journal:
+        assert journal.history("gate")[0].kind is VerdictKind.REPEATED
+        assert len(journal.skips("gate/one")) == 1
 
 
 async def test_overlapping_segments_are_joined_at_the_next_key_frame(world: World, reel: Reel, key: str) -> None:

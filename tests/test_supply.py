@@ -167,6 +167,28 @@ def test_letting_go_lets_go_of_what_was_to_be_passed_too_and_moves_no_cursor(giv
     assert open_files() == before - 3
 
 
+def test_between_sessions_what_comes_first_is_passed_without_a_destination(given: Given, hands: list[Hand]) -> None:
+    """Nothing before it is unconfirmed, and nothing of it is sent."""
+    skips: list[Skip] = []
+    given.supply.skip = lambda _stream, skip: skips.append(skip)
+    assert given.supply.first() is None
+    before = open_files()
+    for each in (passed(hands[0]), passed(hands[1])):
+        given.supply.offer(each)
+    assert given.supply.first() is None
+    assert [(cursor.path, cursor.complete) for _, cursor in given.cursors] == [("0.mp4", True), ("1.mp4", True)]
+    assert (skips, open_files()) == ([hands[0].passed, hands[1].passed], before - 2)
+
+
+def test_between_sessions_nothing_is_passed_that_comes_behind_what_is_to_be_sent(
+    given: Given, hands: list[Hand]
+) -> None:
+    for each in (hands[0], passed(hands[1])):
+        given.supply.offer(each)
+    assert given.supply.first() is hands[0]
+    assert (len(given.supply.hands), given.cursors) == (2, [])
+
+
 def test_another_form_is_told_to_the_camera_once(given: Given) -> None:
     given.supply.need(Form())
     assert given.woken == 0

@@ -110,7 +110,7 @@ class Stream:
         can_hold = self.supply.held is not None and self.settings.idle is not Idle.OFF
         if not self.supply.hands and not can_hold:
             self._report.idle()
-        while not self.supply.hands and not self._stopping.is_set():
+        while self.supply.first() is None and not self._stopping.is_set():
             self._news.clear()
             self.supply.ask()
             try:

@@ -108,6 +108,13 @@ class Supply:
         self.hands.append(hand)
         self.wake_taker()
 
+    def first(self) -> Hand | None:
+        """Return what is to be sent first, between sessions; what comes before it and is to be passed is passed."""
+        while self.hands and (left_out := self.hands[0].passed):
+            self.skip(self.stream, left_out)
+            self.confirmed(self.hands[0], len(self.hands[0].segment.table.gops) - 1)
+        return self.hands[0] if self.hands else None
+
     def next_hand(self) -> Hand | None:
         """Return the first segment that was not begun in this session."""
         return next((hand for hand in self.hands if not hand.begun), None)
