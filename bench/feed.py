@@ -83,4 +83,5 @@ def _names(footage: Footage) -> Iterator[str]:
     from bench.footage import SECONDS  # noqa: PLC0415 - the footage brings FFmpeg with it, which tests of plans need not
 
     for path in footage.files:
-        yield f"{datetime.fromtimestamp(path.stat().st_mtime - SECONDS).astimezone():%Y%m%d_%H%M%S}.mp4"
+        begun = datetime.fromtimestamp(path.stat().st_mtime - SECONDS).astimezone()
+        yield f"{begun:%Y%m%d_%H%M%S}{path.suffix}"

@@ -79,8 +79,9 @@ def prepare(originals: list[Path], count: int, directory: Path, first_mtime: flo
     sizes = {path: _frame_sizes(path) for path in originals}
     files = []
     for number in range(count):
-        path = directory / f"{number:04d}.mp4"
-        shutil.copyfile(originals[number % len(originals)], path)
+        original = originals[number % len(originals)]
+        path = directory / f"{number:04d}{original.suffix}"
+        shutil.copyfile(original, path)
         ended = first_mtime + number * SECONDS
         os.utime(path, (ended, ended))
         files.append(path)

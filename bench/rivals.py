@@ -1,4 +1,4 @@
-"""The contenders that are made of ffmpeg: one process per file, and one process with a list."""
+"""The contenders that are made of ffmpeg: one process per file, one with a list, one with a still picture."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _POLL = 0.2  # seconds between two looks into an empty inbox; a common script waits 1 to 5
 _FFMPEG = ("ffmpeg", "-nostdin", "-loglevel", "error", "-re")
-_OUT = ("-c", "copy", "-f", "flv")
+COPY = ("-c", "copy")
 
 
 @dataclass(slots=True)
@@ -78,10 +78,11 @@ class _Children:
 
 
 class PerFile:
-    """The common script: for each file that is there, one ``ffmpeg -re -c copy``; then the file is deleted."""
+    """The common script: for each file that is there, one ``ffmpeg -re``; then the file is deleted."""
 
-    def __init__(self, inboxes: Sequence[Path], server: Server, files: int) -> None:
+    def __init__(self, inboxes: Sequence[Path], server: Server, files: int, codecs: Sequence[str] = COPY) -> None:
         self.costs = Costs()
+        self._out = (*codecs, "-f", "flv")
         self._children = _Children()
         self._files = files
         self._ending = False
@@ -117,11 +118,67 @@ class PerFile:
                 time.sleep(_POLL)
                 continue
             path = files[0]
-            status, cpu = self._children.run([*_FFMPEG, "-i", str(path), *_OUT, url])
+            status, cpu = self._children.run([*_FFMPEG, "-i", str(path), *self._out, url])
             if not self._ending:
                 self.costs.add(status, cpu, SECONDS)
             path.unlink()
             sent += 1
+
+
+class Still:
+    """One ``ffmpeg -re`` per stream that encodes a still picture and silence until it is stopped."""
+
+    def __init__(self, picture: Path, rate: int, urls: Sequence[str]) -> None:
+        """Starts none yet.
+
+        Args:
+            picture: Is decoded once.
+            rate: Pictures a second.
+            urls: One per stream.
+        """
+        source = f"movie={picture},loop=-1:1,setpts=N/({rate}*TB),format=yuv420p"
+        silence = "anullsrc=r=48000:cl=mono"
+        inputs = ("-f", "lavfi", "-i", source, "-re", "-f", "lavfi", "-i", silence)
+        # zerolatency: else it waits for pictures to come, and they come once a second
+        pictures = ("-c:v", "libx264", "-preset", "veryfast", "-tune", "zerolatency", "-r", str(rate))
+        group = ("-g", str(2 * rate))
+        self._commands = [[*_FFMPEG, *inputs, *pictures, *group, "-c:a", "aac", "-f", "flv", url] for url in urls]
+        self._running: list[subprocess.Popen[bytes]] = []
+
+    def start(self) -> None:
+        """Starts all."""
+        self._running = [subprocess.Popen(command, stderr=subprocess.DEVNULL) for command in self._commands]
+
+    def cpu(self) -> float:
+        """CPU seconds so far, of all together.
+
+        Raises:
+            RuntimeError: One of them has ended.
+        """
+        if any(child.poll() is not None for child in self._running):
+            raise RuntimeError("ffmpeg does not go on with a still picture")
+        return sum(process.cpu(child.pid).own for child in self._running)
+
+    def stop(self) -> None:
+        """Ends all."""
+        for child in self._running:
+            child.terminate()
+        for child in self._running:
+            child.wait()
+
+
+def run_once(path: Path, codecs: Sequence[str], url: str) -> tuple[float, float]:
+    """Sends a file as fast as it can be; CPU seconds, and seconds that it took.
+
+    Raises:
+        RuntimeError: It could not.
+    """
+    command = ["ffmpeg", "-nostdin", "-loglevel", "error", "-i", str(path), *codecs, "-f", "flv", url]
+    begun = time.monotonic()
+    status, cpu = _Children().run(command)
+    if status:
+        raise RuntimeError(f"ffmpeg failed: {' '.join(command)}")
+    return cpu, time.monotonic() - begun
 
 
 class Concat:
@@ -154,6 +211,6 @@ class Concat:
             thread.join()
 
     def _stream(self, playlist: Path, url: str) -> None:
-        command = [*_FFMPEG, "-f", "concat", "-safe", "0", "-i", str(playlist), *_OUT, url]
+        command = [*_FFMPEG, "-f", "concat", "-safe", "0", "-i", str(playlist), *COPY, "-f", "flv", url]
         status, cpu = self._children.run(command)
         self.costs.add(status, cpu, self._seconds)

@@ -7,75 +7,30 @@ import json
 import math
 import os
 import statistics
-import tempfile
 import time
 from bisect import bisect_left
 from collections import Counter
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bench import process, seen
-from bench.feed import Feeder, Schedule
-from bench.footage import MAY_GROW, RATE, SECONDS, Footage, masters, prepare
+from bench.feed import Feeder
+from bench.footage import MAY_GROW, RATE, SECONDS, Footage
+from bench.ground import BACKLOG, HUNGRY, SLACK, Figures, Scale, bench
+from bench.kinds import PLAIN, Kind
 from bench.machine import Watch
 from bench.rivals import Concat, Costs, PerFile
-from bench.server import Server, key, number_of
+from bench.server import number_of
 from bench.service import Service
 from bench.sink import IS_VIDEO
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-Figures = dict[str, Any]
+    from bench.feed import Schedule
 
-MASTERS = 8
-BACKLOG = Schedule(at_once=3, interval=SECONDS, spread=SECONDS)  # one file is always waiting
-HUNGRY = Schedule(at_once=1, interval=1.2 * SECONDS, spread=SECONDS)  # each stream waits for its next file
-_SLACK = 30.0  # seconds that a stream may take longer than its footage
 _WARM_UP = 5.0  # seconds in which a stream has begun: its start burst is over
 _PARTS = 3  # of the time that is measured, to show the spread
-
-
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """How large the runs are."""
-
-    streams: int  # in the comparison of CPU and seams
-    few: int  # streams with which those are compared for memory
-    crowd: int  # streams on one core
-    rival_files: int  # that each stream of ffmpeg sends
-    seconds: float  # that the service is measured, once all streams have begun
-
-    def as_dict(self) -> Figures:
-        """For JSON."""
-        return asdict(self)
-
-
-@dataclass(frozen=True, slots=True)
-class Bench:
-    """One run's place: its footage, inboxes and server."""
-
-    directory: Path
-    footage: Footage
-    inboxes: tuple[Path, ...]
-    server: Server
-
-
-@contextmanager
-def bench(cameras: int, files: int, schedule: Schedule) -> Iterator[Bench]:
-    """Sets up a run."""
-    with tempfile.TemporaryDirectory(prefix="ftp-stream-bench-") as name, Server(Path(name)) as server:
-        directory = Path(name)
-        (directory / "footage").mkdir()
-        # No file is released before the time at which it was last written.
-        begun = time.time() - schedule.at_once * SECONDS
-        footage = prepare(masters(MASTERS), files, directory / "footage", begun)
-        inboxes = tuple(directory / "inboxes" / key(camera) for camera in range(cameras))
-        for inbox in inboxes:
-            inbox.mkdir(parents=True)
-        yield Bench(directory, footage, inboxes, server)
 
 
 def per_file(scale: Scale) -> Figures:
@@ -89,11 +44,11 @@ def per_file(scale: Scale) -> Figures:
         feeder.start()
         time.sleep(1.5 * SECONDS)
         contender.sample_memory()
-        contender.wait(files * SECONDS + _SLACK)
+        contender.wait(files * SECONDS + SLACK)
         feeder.stop()
-        others = _others(watch)
+        disturbed = others(watch)
         trace = at.server.trace()
-        return _costs(contender.costs) | seams(trace, at.footage) | first_bytes(trace, feeder) | others
+        return costs(contender.costs) | seams(trace, at.footage) | first_bytes(trace, feeder) | disturbed
 
 
 def concat(scale: Scale) -> Figures:
@@ -105,18 +60,18 @@ def concat(scale: Scale) -> Figures:
         time.sleep(0.5 * SECONDS)
         contender.sample_memory()
         contender.wait()
-        others = _others(watch)
-        return _costs(contender.costs) | seams(at.server.trace(), at.footage) | others
+        disturbed = others(watch)
+        return costs(contender.costs) | seams(at.server.trace(), at.footage) | disturbed
 
 
 def service(scale: Scale) -> Figures:
     """The service with files always waiting: CPU and seams."""
-    return _ours(scale.streams, BACKLOG, scale.seconds)
+    return ours(scale.streams, BACKLOG, scale.seconds)
 
 
 def waiting(scale: Scale) -> Figures:
     """The service with few streams that all wait for their next file: delay, and memory to compare with."""
-    return _ours(scale.few, HUNGRY, scale.seconds)
+    return ours(scale.few, HUNGRY, scale.seconds)
 
 
 def crowd(scale: Scale) -> Figures:
@@ -124,7 +79,7 @@ def crowd(scale: Scale) -> Figures:
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, set(cores[1:] or cores))
     try:
-        return _ours(scale.crowd, BACKLOG, scale.seconds, set(cores[:1]))
+        return ours(scale.crowd, BACKLOG, scale.seconds, set(cores[:1]))
     finally:
         os.sched_setaffinity(0, set(cores))
 
@@ -146,9 +101,12 @@ class Reading:
     cpu: process.Cpu
 
 
-def _ours(streams: int, schedule: Schedule, seconds: float, cores: set[int] | None = None) -> Figures:
+def ours(
+    streams: int, schedule: Schedule, seconds: float, cores: set[int] | None = None, kind: Kind = PLAIN
+) -> Figures:
+    """The service with one stream per camera, measured for so many seconds once all have begun."""
     files = schedule.at_once + math.ceil((schedule.spread + _WARM_UP + seconds) / schedule.interval)
-    with bench(streams, files, schedule) as at:
+    with bench(streams, files, schedule, kind) as at:
         contender = Service(at.directory, at.inboxes, at.server, cores)
         contender.start()
         try:
@@ -157,7 +115,7 @@ def _ours(streams: int, schedule: Schedule, seconds: float, cores: set[int] | No
             time.sleep(schedule.spread + _WARM_UP)
             watch = Watch(cores, contender.pid if cores else None)  # a core of its own has nobody else of ours
             readings = _readings(contender, seconds)
-            others = _others(watch)
+            disturbed = others(watch)
             memory = _memory(contender)
             feeder.stop()
         finally:
@@ -165,13 +123,13 @@ def _ours(streams: int, schedule: Schedule, seconds: float, cores: set[int] | No
         trace = at.server.trace()
         return (
             memory
-            | {"streams": streams, "server_cpu_s": trace.cpu, "problems": _problems(contender)}
+            | {"streams": streams, "server_cpu_s": trace.cpu, "problems": problems(contender)}
             | _usage(readings, trace)
             | seams(trace, at.footage)
             | first_bytes(trace, feeder)
             | next_bytes(trace, at.footage, feeder)
             | late(trace)
-            | others
+            | disturbed
         )
 
 
@@ -190,7 +148,7 @@ def _readings(contender: Service, seconds: float) -> list[Reading]:
     return readings
 
 
-def _problems(contender: Service) -> list[str]:
+def problems(contender: Service) -> list[str]:
     """The lines of its log that are worse than news: how often each kind, and one of it."""
     kinds: dict[str, list[str]] = {}
     for line in contender.log().splitlines():
@@ -241,16 +199,17 @@ def memory_slope(figures: Figures, scale: Scale) -> Figures | None:
     return {f"{name}_mb": (many[name] - few[name]) / (scale.streams - scale.few) for name in ("rss", "pss")}
 
 
-def _costs(costs: Costs) -> Figures:
-    ordered = sorted(costs.cpu_per_minute)
+def costs(found: Costs) -> Figures:
+    """What the processes of ffmpeg cost."""
+    ordered = sorted(found.cpu_per_minute)
     return {
         "cpu_per_minute": statistics.fmean(ordered) if ordered else None,
         "cpu_per_minute_low": ordered[len(ordered) // 10] if ordered else None,
         "cpu_per_minute_high": ordered[len(ordered) * 9 // 10] if ordered else None,
         "processes": len(ordered),
-        "failed": costs.failed,
-        "rss_mb": statistics.fmean(each.rss for each in costs.memory),
-        "pss_mb": statistics.fmean(each.pss for each in costs.memory),
+        "failed": found.failed,
+        "rss_mb": statistics.fmean(each.rss for each in found.memory),
+        "pss_mb": statistics.fmean(each.pss for each in found.memory),
     }
 
 
@@ -324,5 +283,6 @@ def late(trace: seen.Trace) -> Figures:
     }
 
 
-def _others(watch: Watch) -> Figures:
+def others(watch: Watch) -> Figures:
+    """What other programs had meanwhile."""
     return {"others": asdict(watch.read())}

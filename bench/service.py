@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -39,11 +40,28 @@ url = "{url}"
 class Service:
     """The service with one stream per inbox; its usual settings, save that it takes files young and never hurries."""
 
-    def __init__(self, directory: Path, inboxes: Sequence[Path], server: Server, cores: set[int] | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        inboxes: Sequence[Path],
+        server: Server,
+        cores: set[int] | None = None,
+        settings: str = "",
+    ) -> None:
+        """Writes its settings.
+
+        Args:
+            directory: For its settings, state and log.
+            inboxes: One per camera.
+            server: That all publish to.
+            cores: On which it may run; all of them without it.
+            settings: Lines that are added for all cameras.
+        """
         self._directory = directory
         self._state = directory / "state"
         (directory / "ftp-stream.toml").write_text(
             _SETTINGS.format(state=self._state)
+            + settings
             + "".join(
                 _CAMERA.format(name=f"camera{camera:04d}", inbox=inbox, url=server.url(camera))
                 for camera, inbox in enumerate(inboxes)
@@ -90,6 +108,26 @@ class Service:
     def log(self) -> str:
         """What it has logged so far."""
         return (self._directory / "service.log").read_text(errors="replace")
+
+    def told(self, event: str) -> int:
+        """How often its log tells of an event so far."""
+        needle = f'"event": {json.dumps(event)}'
+        return sum(needle in line for line in self.log().splitlines())
+
+    def wait_for(self, event: str, times: int, deadline: float) -> None:
+        """Waits until its log tells so often of an event.
+
+        Raises:
+            RuntimeError: It has ended, or so many seconds have passed; with the end of its log.
+        """
+        end = time.monotonic() + deadline
+        while self.told(event) < times:
+            self.check()
+            if time.monotonic() > end:
+                raise RuntimeError(
+                    f"{event} {self.told(event)} times, not {times}, in {deadline:g} s:\n{self.log()[-2000:]}"
+                )
+            time.sleep(0.1)
 
     @property
     def pid(self) -> int:

@@ -32,7 +32,7 @@ class Row:
 
 def rows(results: Results) -> list[Row]:
     """The lines, as far as there are figures for them."""
-    makers: tuple[Callable[[Results], list[Row]], ...] = (_cpu, _memory, _seams, _delays, _lateness)
+    makers: tuple[Callable[[Results], list[Row]], ...] = (_cpu, _encoding, _idle, _memory, _seams, _delays, _lateness)
     return [row for maker in makers for row in maker(results)]
 
 
@@ -94,6 +94,39 @@ def _cpu(results: Results) -> list[Row]:
         _times("CPU s / stream-minute, with preparing", results, "cpu_per_minute", 8),
         _times("CPU s / stream-minute, playing alone", results, "playing_per_minute", 15),
     ]
+
+
+def _against(results: Results, run: str, name: str) -> Row:
+    """A row of a run that brings its own rival."""
+    theirs, ours = _get(results, run, "rival_per_minute"), _get(results, run, "cpu_per_minute")
+    ratio = ours / theirs if theirs and ours is not None else None
+    return Row(name, _number(theirs, ".3f"), "", _number(ours, ".3f"), _number(ratio, ".3f"))
+
+
+def _encoding(results: Results) -> list[Row]:
+    rows = []
+    if "audio" in results["runs"]:
+        rows.append(_against(results, "audio", "  the same, A-law becomes AAC"))
+    if "video" in results["runs"]:
+        theirs, ours = (_get(results, "video", name) for name in ("rival_speed", "speed"))
+        rows += [
+            _against(results, "video", "  the same, HEVC becomes H.264"),
+            Row("  encoding, times real time", f"{theirs:.2f}", "", f"{ours:.2f}"),
+        ]
+    return rows
+
+
+def _idle(results: Results) -> list[Row]:
+    rows = []
+    if "hold" in results["runs"]:
+        rows.append(_against(results, "hold", "  hold (ffmpeg: a still at 1 picture/s)"))
+    if "slate" in results["runs"]:
+        made = _get(results, "slate", "made_cpu_s")
+        rows += [
+            _against(results, "slate", "  slate (ffmpeg: a still at 30, no clock)"),
+            Row("  making a slate once, CPU s", ours=f"{made:.2f}"),
+        ]
+    return rows
 
 
 def _memory(results: Results) -> list[Row]:
