@@ -11,7 +11,7 @@ from bench.footage import RATE, SECONDS
 from bench.ground import BACKLOG, SLACK, Figures, Scale, bench
 from bench.machine import Watch
 from bench.rivals import PerFile, run_once
-from bench.runs import costs, others, ours, problems
+from bench.runs import others, ours, problems
 from bench.service import Service
 
 if TYPE_CHECKING:
@@ -38,11 +38,9 @@ def audio(scale: Scale) -> Figures:
         try:
             found = ours(scale.audio, BACKLOG, scale.idle_seconds, kind=kinds.ALAW)
         finally:
-            rival.sample_memory()
             rival.wait(scale.audio_files * SECONDS + SLACK)
             feeder.stop()
-        theirs = costs(rival.costs)
-        return found | {"rival_per_minute": theirs["cpu_per_minute"], "rival_failed": theirs["failed"]}
+        return found | {"rival_per_minute": rival.costs.mean, "rival_failed": rival.costs.failed}
 
 
 def video(_scale: Scale) -> Figures:
@@ -63,15 +61,15 @@ def video(_scale: Scale) -> Figures:
         finally:
             contender.stop()
         runs = [run_once(path, _H264, at.server.url(1)) for path in at.footage.files[:_FILES]]
-    minutes = _FILES * SECONDS / 60
-    return {
-        "streams": 1,
-        "cpu_per_minute": (used.own + used.children) / minutes,
-        "rival_per_minute": sum(cpu for cpu, _ in runs) / minutes,
-        "speed": SECONDS / waited,
-        "rival_speed": _FILES * SECONDS / sum(elapsed for _, elapsed in runs),
-        "problems": problems(contender),
-    } | others(watch)
+        minutes = _FILES * SECONDS / 60
+        return {
+            "streams": 1,
+            "cpu_per_minute": (used.own + used.children) / minutes,
+            "rival_per_minute": sum(cpu for cpu, _ in runs) / minutes,
+            "speed": SECONDS / waited,
+            "rival_speed": _FILES * SECONDS / sum(elapsed for _, elapsed in runs),
+            "problems": problems(contender),
+        } | others(watch)
 
 
 RUNS: dict[str, Callable[[Scale], Figures]] = {"audio": audio, "video": video}

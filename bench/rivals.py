@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import statistics
 import subprocess
 import threading
 import time
@@ -33,6 +34,11 @@ class Costs:
     )  # CPU seconds per minute of footage, one value per process
     failed: int = 0
     memory: list[process.Memory] = field(default_factory=list)  # one value per process
+
+    @property
+    def mean(self) -> float | None:
+        """CPU seconds per minute of footage; None where no process came to its end."""
+        return statistics.fmean(self.cpu_per_minute) if self.cpu_per_minute else None
 
     def add(self, status: int, cpu: float, footage: float) -> None:
         """Counts a process that has ended, and how many seconds of footage it sent."""

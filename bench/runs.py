@@ -203,7 +203,7 @@ def costs(found: Costs) -> Figures:
     """What the processes of ffmpeg cost."""
     ordered = sorted(found.cpu_per_minute)
     return {
-        "cpu_per_minute": statistics.fmean(ordered) if ordered else None,
+        "cpu_per_minute": found.mean,
         "cpu_per_minute_low": ordered[len(ordered) // 10] if ordered else None,
         "cpu_per_minute_high": ordered[len(ordered) * 9 // 10] if ordered else None,
         "processes": len(ordered),
