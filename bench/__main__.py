@@ -15,12 +15,8 @@ from bench.ground import Scale
 
 _RESULTS = Path(__file__).parent / "results"
 _RUNS = runs.RUNS | fillers.RUNS | encoding.RUNS
-_FULL = Scale(
-    streams=50, few=5, crowd=400, rival_files=3, seconds=45, idle=20, audio=10, audio_files=2, idle_seconds=20
-)
-_QUICK = Scale(
-    streams=10, few=2, crowd=100, rival_files=2, seconds=15, idle=10, audio=3, audio_files=1, idle_seconds=10
-)
+_FULL = Scale(streams=50, few=5, crowd=400, rival_files=3, seconds=45, idle=20, audio=10, idle_seconds=20)
+_QUICK = Scale(streams=10, few=2, crowd=100, rival_files=2, seconds=15, idle=10, audio=3, idle_seconds=10)
 
 
 def main() -> int:

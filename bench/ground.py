@@ -35,8 +35,7 @@ class Scale:
     seconds: float  # that the service is measured, once all streams have begun
     idle: int  # streams that hold a picture or show the slate
     audio: int  # streams whose sound is encoded
-    audio_files: int  # that each stream of ffmpeg sends with sound encoded
-    idle_seconds: float  # that those are measured
+    idle_seconds: float  # that the former are measured
 
     def as_dict(self) -> Figures:
         """For JSON."""

@@ -17,7 +17,6 @@ from bench import process, seen
 from bench.feed import Feeder
 from bench.footage import MAY_GROW, RATE, SECONDS, Footage
 from bench.ground import BACKLOG, HUNGRY, SLACK, Figures, Scale, bench
-from bench.kinds import PLAIN, Kind
 from bench.machine import Watch
 from bench.rivals import Concat, Costs, PerFile
 from bench.server import number_of
@@ -48,7 +47,7 @@ def per_file(scale: Scale) -> Figures:
         feeder.stop()
         disturbed = others(watch)
         trace = at.server.trace()
-        return costs(contender.costs) | seams(trace, at.footage) | first_bytes(trace, feeder) | disturbed
+        return _costs(contender.costs) | seams(trace, at.footage) | first_bytes(trace, feeder) | disturbed
 
 
 def concat(scale: Scale) -> Figures:
@@ -61,17 +60,17 @@ def concat(scale: Scale) -> Figures:
         contender.sample_memory()
         contender.wait()
         disturbed = others(watch)
-        return costs(contender.costs) | seams(at.server.trace(), at.footage) | disturbed
+        return _costs(contender.costs) | seams(at.server.trace(), at.footage) | disturbed
 
 
 def service(scale: Scale) -> Figures:
     """The service with files always waiting: CPU and seams."""
-    return ours(scale.streams, BACKLOG, scale.seconds)
+    return _ours(scale.streams, BACKLOG, scale.seconds)
 
 
 def waiting(scale: Scale) -> Figures:
     """The service with few streams that all wait for their next file: delay, and memory to compare with."""
-    return ours(scale.few, HUNGRY, scale.seconds)
+    return _ours(scale.few, HUNGRY, scale.seconds)
 
 
 def crowd(scale: Scale) -> Figures:
@@ -79,7 +78,7 @@ def crowd(scale: Scale) -> Figures:
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, set(cores[1:] or cores))
     try:
-        return ours(scale.crowd, BACKLOG, scale.seconds, set(cores[:1]))
+        return _ours(scale.crowd, BACKLOG, scale.seconds, set(cores[:1]))
     finally:
         os.sched_setaffinity(0, set(cores))
 
@@ -101,12 +100,9 @@ class Reading:
     cpu: process.Cpu
 
 
-def ours(
-    streams: int, schedule: Schedule, seconds: float, cores: set[int] | None = None, kind: Kind = PLAIN
-) -> Figures:
-    """The service with one stream per camera, measured for so many seconds once all have begun."""
+def _ours(streams: int, schedule: Schedule, seconds: float, cores: set[int] | None = None) -> Figures:
     files = schedule.at_once + math.ceil((schedule.spread + _WARM_UP + seconds) / schedule.interval)
-    with bench(streams, files, schedule, kind) as at:
+    with bench(streams, files, schedule) as at:
         contender = Service(at.directory, at.inboxes, at.server, cores)
         contender.start()
         try:
@@ -199,8 +195,7 @@ def memory_slope(figures: Figures, scale: Scale) -> Figures | None:
     return {f"{name}_mb": (many[name] - few[name]) / (scale.streams - scale.few) for name in ("rss", "pss")}
 
 
-def costs(found: Costs) -> Figures:
-    """What the processes of ffmpeg cost."""
+def _costs(found: Costs) -> Figures:
     ordered = sorted(found.cpu_per_minute)
     return {
         "cpu_per_minute": found.mean,

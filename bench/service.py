@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench import process
 
@@ -109,24 +109,23 @@ class Service:
         """What it has logged so far."""
         return (self._directory / "service.log").read_text(errors="replace")
 
-    def told(self, event: str) -> int:
-        """How often its log tells of an event so far."""
-        needle = f'"event": {json.dumps(event)}'
-        return sum(needle in line for line in self.log().splitlines())
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """The lines of its log so far that tell of such an event."""
+        mark = f'"event": {json.dumps(name)}'
+        whole, *_ = self.log().rpartition("\n")
+        return [json.loads(line) for line in whole.splitlines() if mark in line]
 
-    def wait_for(self, event: str, times: int, deadline: float) -> None:
+    def wait_for(self, name: str, times: int, deadline: float) -> None:
         """Waits until its log tells so often of an event.
 
         Raises:
             RuntimeError: It has ended, or so many seconds have passed; with the end of its log.
         """
         end = time.monotonic() + deadline
-        while self.told(event) < times:
+        while (found := len(self.events(name))) < times:
             self.check()
             if time.monotonic() > end:
-                raise RuntimeError(
-                    f"{event} {self.told(event)} times, not {times}, in {deadline:g} s:\n{self.log()[-2000:]}"
-                )
+                raise RuntimeError(f"{name}: {found} in {deadline:g} s, not {times}:\n{self.log()[-2000:]}")
             time.sleep(0.1)
 
     @property

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from ftp_stream.core.destinations import GENERIC
-from ftp_stream.core.encoding import slowness
+from ftp_stream.core.encoding import slowness, speed
 from ftp_stream.core.shortcomings import figures, shortcomings
 from ftp_stream.core.status import (
     Confirmed,
@@ -79,12 +79,13 @@ class StreamReport:
         recorded_at = hand.key.recorded_at + segment.table.dts_us[segment.table.gops[hand.gop]] / 1e6
         self._board.post(SegmentBegun(self._name, self._wall(), segment.path, recorded_at, seam))
         duration = round(segment.table.duration_us / 1e6, 3)
-        self._log.info("segment_begun", file=segment.path, lag=self._lag(hand), seconds=duration, gop=hand.gop)
+        encoded = round(speed(segment.table.duration_us, segment.encoding_seconds), 2)
+        given = {"encoding": encoded} if segment.encoded_video else {}  # times real time
+        self._log.info("segment_begun", file=segment.path, lag=self._lag(hand), seconds=duration, gop=hand.gop, **given)
         if (largest := max(segment.table.size)) > LARGE:
             self._log.warning(
                 "large_frame", file=segment.path, bytes=largest, risk="nginx-rtmp takes no more than 1 MiB"
             )
-
         self._tell_wants(segment)
 
     def done(self, hand: Hand) -> None:
