@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.support.clips import AVC, SIZE, START, Clips, Noted
+from tests.support.descriptors import open_files
 
 from ftp_stream import pictures as module
 from ftp_stream.core.timeline import hold_table
@@ -97,10 +98,6 @@ async def test_a_picture_that_the_destination_does_not_take_any_more_is_not_held
     assert (found is not None, open_files()) == (usable, before + usable)
     if found:
         found.reader.close()
-
-
-def open_files() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 async def test_without_a_picture_nothing_is_kept_or_restored(clips: Clips, noted: Noted) -> None:

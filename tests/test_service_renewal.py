@@ -12,6 +12,7 @@ from tests.support.files import Clip, demux, make
 from tests.support.world import START, World, eventually
 
 from ftp_stream.config import Idle
+from ftp_stream.core.destinations import PRESETS
 from ftp_stream.rtmp.audit import payload_hash
 from ftp_stream.rtmp.habits import NGINX_RTMP, NODE_MEDIA_SERVER, SRS, Unpublish
 from ftp_stream.shell.receiver import Receiver
@@ -27,12 +28,12 @@ ACKNOWLEDGES = replace(SRS, answers_pings=False, unpublish=Unpublish.NOTHING)
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """One-second segments whose audio is mono and stereo in turns, as no real camera does it."""
+    """One-second segments whose pictures are narrow and wide in turns, as no real camera does it."""
     directory = tmp_path_factory.mktemp("turns")
     paths = []
     for second in range(SEGMENTS):
         path = directory / f"20260101_0000{second:02}.mp4"
-        make(path, Clip(layout=("mono", "stereo")[second % 2], gop=25))
+        make(path, Clip(width=(64, 96)[second % 2], gop=25))
         os.utime(path, (START + second + 1, START + second + 1))
         paths.append(path)
     return paths
@@ -47,7 +48,7 @@ async def test_every_segment_has_a_session_of_its_own_where_it_needs_one(
     """Also at servers that say nothing, or acknowledge whole windows only: shorter sessions come to an end."""
     key = secrets.token_hex(8)
     wanted = files if habits is NGINX_RTMP else files[:3]
-    world = World(tmp_path, {}, catchup_rate=8.0, idle=Idle.OFF)
+    world = World(tmp_path, {}, catchup_rate=8.0, idle=Idle.OFF, preset=PRESETS["facebook"])
     expected = {
         kind: [payload_hash(each.payload) for path in wanted[:-1] for each in demux(path, kind) if not each.discard]
         for kind in ("video", "audio")

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from tests.support.descriptors import open_files
 
 from ftp_stream.model import (
     Cursor,

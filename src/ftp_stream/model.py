@@ -326,7 +326,7 @@ class Form:
     copied: frozenset[VideoCodec] = frozenset({VideoCodec.AVC, VideoCodec.HEVC, VideoCodec.AV1})  # as they are
     encoded: bool = False  # other video is made into H.264; else its file is refused
     shape: Shape | None = None  # of encoded pictures; None: as the segment has it
-    bitrate: int = 0  # bits per second that encoded video may take at most; 0: by its size and frame rate
+    bitrate: int = 0  # bits per second that a destination takes of encoded video at most; 0: nobody says
     encoder: Encoder = Encoder.AUTO
     audio: AudioConfig | None = None  # fixed: all audio becomes this; None: AAC as the camera sends it
     other_audio: AudioConfig | None = None  # what other audio than AAC becomes while none is fixed; None: silence

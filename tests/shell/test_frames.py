@@ -9,6 +9,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from tests.support.descriptors import open_files
 
 from ftp_stream.errors import StorageError
 from ftp_stream.model import FrameTable, Row, Source
@@ -31,10 +32,6 @@ def table(*rows: tuple[int, int, int]) -> FrameTable:
         duration_us=count,
         audio_end_us=0,
     )
-
-
-def open_files() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 @pytest.fixture

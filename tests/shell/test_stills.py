@@ -14,6 +14,7 @@ from zlib import crc32
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.descriptors import open_files
 
 from ftp_stream.core.aac import DEFAULT_AUDIO, parse_config
 from ftp_stream.core.frames import MAX_FRAME_BYTES
@@ -47,10 +48,6 @@ def kept(stills: Stills, stream: str = STREAM) -> tuple[Still, bytes] | None:
 def place(state: Path) -> Path:
     [path] = (state / "pictures").glob("*.still")
     return path
-
-
-def open_files() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 # --- what comes back --------------------------------------------------------------------------------------------------

@@ -44,12 +44,13 @@ class Target:
     """What shall come out."""
 
     shape: Shape
-    bitrate: int = 0  # bits per second at most; 0: by the shape
+    bitrate: int = 0  # bits per second that a destination takes at most; 0: nobody says
 
     @property
     def bits(self) -> int:
-        """Bits per second at most."""
-        return self.bitrate or bitrate(self.shape)
+        """Bits per second at most: by the shape, and within what a destination takes."""
+        by_shape = bitrate(self.shape)
+        return min(by_shape, self.bitrate) if self.bitrate else by_shape
 
 
 @dataclass(frozen=True, slots=True)
