@@ -201,7 +201,3 @@ def test_another_form_is_told_to_the_camera_once(given: Given) -> None:
 def test_letting_go_of_nothing_wakes_nobody(given: Given) -> None:
     given.supply.let_go()
     assert given.woken == 0
-
-
-def open_files() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
