@@ -129,6 +129,30 @@ async def test_pictures_are_encoded_by_children_of_their_own(tmp_path: Path, inb
         assert "mjpeg" in (await refused(preparer, inbox, file)).reason
 
 
+async def test_what_is_asked_for_first_is_encoded_first(tmp_path: Path, inbox: Path) -> None:
+    """Also where a look at what comes later is quicker: a stream waits for the first."""
+    command = misbehaving(
+        tmp_path,
+        f"""
+            from ftp_stream.core.inspection import encode_encoding_needed
+            size = os.fstat(files[0]).st_size
+            if "encode" in sys.argv:
+                with open({str(tmp_path / "order")!r}, "a") as order:
+                    order.write(f"{{size}} ")
+                say(*encode_failure("done"))
+            else:
+                if size == 1:
+                    time.sleep(0.5)
+                say(*encode_encoding_needed("it must be"))""",
+    )
+    for size in (1, 2):
+        (inbox / f"{size}.mp4").write_bytes(bytes(size))
+    async with preparing(tmp_path, command=command) as preparer:
+        files = [fact(inbox, f"{size}.mp4") for size in (1, 2)]
+        await asyncio.gather(*(preparer.prepare(inbox, file) for file in files), return_exceptions=True)
+    assert (tmp_path / "order").read_text().split() == ["1", "2"]
+
+
 @pytest.mark.parametrize(
     ("encoder", "arguments"),
     [(Encoder.AUTO, []), (Encoder.X264, []), (Encoder.NVENC, ["nvenc"]), (Encoder.VAAPI, ["vaapi"])],
@@ -388,7 +412,7 @@ def say(*buffers):
         parent.sendall(buffer)
 """
 WAIT = """
-while len(socket.recv_fds(parent, 1 << 16, 2)[1]) == 2:
+while len(files := socket.recv_fds(parent, 1 << 16, 2)[1]) == 2:
 """
 
 

@@ -170,7 +170,9 @@ class Preparer:
         job = _Job()
         self._errands.add(job.errand)
         self._submit(job, key, self._quick)
-        job.result = asyncio.ensure_future(self._result(job, key))
+        job.look = asyncio.wrap_future(job.work)
+        earlier = [other.look for (root, *_), other in self._jobs.items() if root == key[0] and not other.look.done()]
+        job.result = asyncio.ensure_future(self._result(job, key, earlier))
         job.result.add_done_callback(lambda _: self._forget(key, job))
         return job
 
@@ -182,10 +184,14 @@ class Preparer:
         self._unfinished.add(job.work)
         job.work.add_done_callback(self._unfinished.discard)
 
-    async def _result(self, job: _Job, key: _Key) -> PreparedSegment:
+    async def _result(
+        self, job: _Job, key: _Key, earlier: Sequence[asyncio.Future[PreparedSegment]]
+    ) -> PreparedSegment:
         try:
-            return await asyncio.wrap_future(job.work)
+            return await job.look
         except EncodingNeeded:
+            if earlier:  # of the same inbox: those that need it too come first, or a stream would wait for two
+                await asyncio.wait(earlier)
             job.errand.check_wanted()
             self._submit(job, key, self._slow[key[2].encoder])
             return await asyncio.wrap_future(job.work)
@@ -312,6 +318,7 @@ class _Job:
     """One file being prepared."""
 
     work: Future[PreparedSegment] = field(init=False)
+    look: asyncio.Future[PreparedSegment] = field(init=False)  # of the first work, which encodes no pictures
     result: asyncio.Future[PreparedSegment] = field(init=False)  # of that, or of the work that it led to
     waiting: int = 0  # how many wait for it
     taken: bool = False  # one of them has the segment
