@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from ftp_stream.core.forms import suits
+from ftp_stream.core.forms import may_suit, suits
 from ftp_stream.errors import SegmentRefused, StorageError
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class Shelf:
         return self._refused.get(file, {}).get(form, "")
 
     def want(self, file: FileFact, forms: Iterable[Form], *, newest: bool) -> None:
-        """Begin to prepare a file in the forms in which it is not, nor in the making.
+        """Begin to prepare a file in the forms in which it is not, nor may soon be by what is in the making.
 
         Args:
             file: As a scan saw it.
@@ -89,7 +89,8 @@ class Shelf:
             self._refused.pop(file.id, None)  # the form in which it might have been played is not wanted any more
         for form in wanted:
             key = (file.id, form)
-            if key not in self._tasks and not self.refused(*key) and self.get(*key) is None:
+            coming = any(making == file.id and may_suit(made, form) for making, made in self._tasks)
+            if not coming and not self.refused(*key) and self.get(*key) is None:
                 self._tasks[key] = asyncio.create_task(self._prepare(file, form, newest=newest))
 
     def keep(self, wanted: Collection[FileId]) -> None:
@@ -131,7 +132,8 @@ class Shelf:
             self._report.prepared(segment)
         finally:
             self._tasks.pop((file.id, form), None)
-        self._told(newest or file.id not in self._ready)
+        lacking = any(self.get(file.id, other) is None for other in self._wanted.get(file.id, ()))
+        self._told(newest or lacking or file.id not in self._ready)
 
     async def _refuse(self, file: FileFact, form: Form, refused: SegmentRefused, *, newest: bool) -> None:
         """Count a failed inspection, unless the file may still be written or can be played in another form."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from ftp_stream.core.forms import config_at, fixed, shape_of, suits
+from ftp_stream.core.forms import config_at, fixed, may_suit, shape_of, suits
 from ftp_stream.core.frames import still_table
 from ftp_stream.model import AudioConfig, Encoder, FileId, Form, PreparedSegment, Shape, VideoCodec, VideoConfig
 
@@ -143,3 +143,30 @@ def test_the_configuration_is_that_of_the_last_change_up_to_a_group_of_pictures(
     made = segment(Form(), changes=((2, night), (5, day)))
     found = [config_at(made, gop) for gop in range(7)]
     assert found == [made.video, made.video, night, night, night, day, day]
+
+
+# --- what is in the making --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", [Form(), ONLY_AVC, ENCODED])
+def test_what_is_in_the_making_may_suit_a_session_that_has_begun_meanwhile(form: Form) -> None:
+    begun = fixed(form, STEREO, video())
+    assert may_suit(form, form)
+    assert may_suit(form, begun)
+    assert may_suit(begun, begun)
+
+
+@pytest.mark.parametrize(
+    ("making", "form"),
+    [
+        (replace(ENCODED, audio=MONO), replace(ENCODED, audio=STEREO)),
+        (replace(ENCODED, audio=STEREO), ENCODED),
+        (replace(ENCODED, shape=SD), replace(ENCODED, shape=HD)),
+        (replace(ENCODED, shape=HD), ENCODED),
+        (replace(ENCODED, bitrate=1), ENCODED),
+        (ENCODED, ONLY_AVC),
+        (replace(ENCODED, other_audio=MONO), replace(ENCODED, audio=STEREO)),
+    ],
+)
+def test_what_is_made_otherwise_is_not_waited_for(making: Form, form: Form) -> None:
+    assert not may_suit(making, form)

@@ -10,7 +10,7 @@ from ftp_stream.model import Shape
 if TYPE_CHECKING:
     from ftp_stream.model import AudioConfig, Form, PreparedSegment, VideoConfig
 
-__all__ = ["config_at", "fixed", "shape_of", "suits"]
+__all__ = ["config_at", "fixed", "may_suit", "shape_of", "suits"]
 
 
 def suits(segment: PreparedSegment, form: Form) -> bool:
@@ -36,6 +36,15 @@ def _audio_suits(segment: PreparedSegment, form: Form) -> bool:
     if form.audio is not None:
         return segment.audio.record == form.audio.record
     return not segment.encoded_audio or (made.audio is None and made.other_audio == form.other_audio)
+
+
+def may_suit(making: Form, form: Form) -> bool:
+    """Tell whether what is being prepared for a form may turn out to suit another one, which holds more fast.
+
+    So it is when a session begins: what its next files are prepared for has nothing fixed yet.
+    """
+    open_audio, open_shape = making.audio in {None, form.audio}, making.shape in {None, form.shape}
+    return open_audio and open_shape and replace(making, audio=form.audio, shape=form.shape) == form
 
 
 def shape_of(video: VideoConfig) -> Shape:
