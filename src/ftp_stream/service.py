@@ -16,27 +16,26 @@ import structlog
 
 from ftp_stream import __version__
 from ftp_stream.camera import Camera
-from ftp_stream.config import VideoMode
 from ftp_stream.core.status import Board
 from ftp_stream.errors import ConfigError, StorageError
 from ftp_stream.ledger import Ledger
 from ftp_stream.logs import hide
-from ftp_stream.model import Form
 from ftp_stream.pictures import Pictures
 from ftp_stream.report import CameraReport, StreamReport
-from ftp_stream.rtmp.url import parse_url
 from ftp_stream.shell.journal import Journal
 from ftp_stream.shell.preparer import Preparer
 from ftp_stream.shell.spool import Spool
 from ftp_stream.shell.watcher import Watcher
 from ftp_stream.stream import Stream
-from ftp_stream.supply import StreamSettings, Supply
+from ftp_stream.streams import streams_of
+from ftp_stream.supply import Supply
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Iterator
+    from collections.abc import Awaitable, Callable, Iterable
 
-    from ftp_stream.config import CameraSettings, DestinationSettings, Settings
+    from ftp_stream.config import CameraSettings, Settings
     from ftp_stream.core.status import Status
+    from ftp_stream.supply import StreamSettings
 
 __all__ = ["STOP_DEADLINE", "Service"]
 
@@ -209,16 +208,16 @@ class Service:
         )
         self._board.add_camera(settings.name, str(settings.watch_dir))
         running = self._cameras[settings.name] = _Running(camera, spool)
-        names = [_stream_name(settings, destination) for destination in settings.destinations]
-        await self._ledger.open(settings.name, names)
-        for destination in settings.destinations:
-            await self._start_stream(running, settings, destination)
+        streams = streams_of(settings)
+        await self._ledger.open(settings.name, streams)
+        for each in streams.values():
+            await self._start_stream(running, each)
         running.task = asyncio.create_task(self._supervised(settings.name, camera.run))
 
     async def _change_camera(self, settings: CameraSettings) -> None:
         """Give a running camera its new settings; start, end and replace those of its streams that changed."""
         running = self._cameras[settings.name]
-        wanted = dict(_streams(settings))
+        wanted = streams_of(settings)
         changed = [name for name, (stream, _task) in running.streams.items() if wanted.get(name) != stream.settings]
         # until the new streams stand in their place, the ended ones count: no file may seem delivered to all meanwhile
         await self._stop_streams(running.streams[name] for name in changed)
@@ -227,9 +226,9 @@ class Service:
         running.camera.settings = settings
         self._drop_streams(running, changed)
         self._board.add_camera(settings.name, str(settings.watch_dir))
-        for destination in settings.destinations:
-            if _stream_name(settings, destination) not in running.streams:
-                await self._start_stream(running, settings, destination)
+        for each in wanted.values():
+            if each.name not in running.streams:
+                await self._start_stream(running, each)
         running.camera.wake()
 
     async def _end_camera(self, name: str) -> None:
@@ -246,17 +245,15 @@ class Service:
 
     # --- streams ----------------------------------------------------------------------------------------------------
 
-    async def _start_stream(self, running: _Running, camera: CameraSettings, destination: DestinationSettings) -> None:
-        settings = _stream_settings(camera, destination)
-        name = settings.name
+    async def _start_stream(self, running: _Running, settings: StreamSettings) -> None:
+        name, camera = settings.name, running.camera
         hide(str(settings.url.key), str(settings.url.password or ""))
-        camera_of = running.camera
-        supply = Supply(name, self._ledger.advance, camera_of.wake, self._ledger.skip, camera_of.slate)
+        supply = Supply(name, self._ledger.advance, camera.wake, self._ledger.skip, camera.slate)
         report = StreamReport(name, supply, self._board, self._wall, settings.preset)
         stream = Stream(settings, supply, uniform=random.random, report=report)
-        self._board.add_stream(camera.name, name, settings.url.masked)
+        self._board.add_stream(camera.settings.name, name, settings.url.masked)
         await self._pictures.restore(supply)
-        running.camera.supplies[name] = supply
+        camera.supplies[name] = supply
         running.streams[name] = (stream, asyncio.create_task(self._supervised(name, stream.run)))
 
     def _drop_streams(self, running: _Running, names: list[str]) -> None:
@@ -357,46 +354,3 @@ class Service:
 
 def _same_inbox(old: CameraSettings, new: CameraSettings | None) -> bool:
     return new is not None and (new.watch_dir, new.archive_dir) == (old.watch_dir, old.archive_dir)
-
-
-def _stream_name(camera: CameraSettings, destination: DestinationSettings) -> str:
-    return f"{camera.name}/{destination.name}"
-
-
-def _streams(camera: CameraSettings) -> Iterator[tuple[str, StreamSettings]]:
-    for destination in camera.destinations:
-        yield _stream_name(camera, destination), _stream_settings(camera, destination)
-
-
-def _stream_settings(camera: CameraSettings, destination: DestinationSettings) -> StreamSettings:
-    """Return what a stream is made of.
-
-    Raises:
-        ConfigError: The destination has no URL, or one that is no RTMP URL.
-    """
-    name = _stream_name(camera, destination)
-    if destination.url is None:
-        raise ConfigError(f"{name}: no RTMP_URL; set it to where the stream shall go")
-    url = parse_url(destination.url.get_secret_value())
-    return StreamSettings(
-        name,
-        url,
-        destination.ca_file,
-        camera.idle,
-        camera.catchup_rate,
-        destination.preset,
-        _form(destination, camera),
-        camera.hold_seconds,
-    )
-
-
-def _form(destination: DestinationSettings, camera: CameraSettings) -> Form:
-    """Return what segments must be like for a destination: copied where that is wanted and borne, else encoded."""
-    preset = destination.preset
-    return Form(
-        copied=destination.video.copied(preset.codecs),
-        encoded=destination.video is not VideoMode.COPY,
-        bitrate=max((limit.avc for limit in preset.bitrates), default=0),
-        encoder=camera.encoder,
-        other_audio=preset.audio,
-    )
