@@ -44,8 +44,8 @@ def hand(path: Path, pool: ThreadPoolExecutor) -> Hand:
     return Hand(segment, OrderKey(0.0, ()), 0, FrameReader(os.open(path, os.O_RDONLY), "", pool))
 
 
-def wanted(preset: Preset, hands: Sequence[Hand]) -> list[MutableMapping[str, Any]]:
-    """Begin segments one after the other; return what was logged of the destination's wants."""
+def told(event: str, preset: Preset, hands: Sequence[Hand]) -> list[MutableMapping[str, Any]]:
+    """Begin segments one after the other; return what was logged of an event."""
     board = Board("", 1, time.time())
     board.add_camera("gate", "/inbox")
     board.add_stream("gate", STREAM, "rtmp://h/a/***")
@@ -56,7 +56,12 @@ def wanted(preset: Preset, hands: Sequence[Hand]) -> list[MutableMapping[str, An
             report.begun(each, seam=True)
     for each in hands:
         each.reader.close()
-    return [entry for entry in logged if entry["event"] == "destination_wants"]
+    return [entry for entry in logged if entry["event"] == event]
+
+
+def wanted(preset: Preset, hands: Sequence[Hand]) -> list[MutableMapping[str, Any]]:
+    """Begin segments one after the other; return what was logged of the destination's wants."""
+    return told("destination_wants", preset, hands)
 
 
 def test_what_does_not_suit_a_destination_is_warned_of_once(tmp_path: Path, pool: ThreadPoolExecutor) -> None:
@@ -86,6 +91,15 @@ def test_of_pictures_that_were_encoded_here_nothing_is_said(tmp_path: Path, pool
     made = hand(make(tmp_path / "a.mp4", Clip(seconds=12.0, gop=500)), pool)
     made.segment = replace(made.segment, encoded_video=True)
     assert wanted(PRESETS["youtube"], [made]) == []
+
+
+def test_where_pictures_were_encoded_it_is_told_how_fast(tmp_path: Path, pool: ThreadPoolExecutor) -> None:
+    """In times real time, so that one sees how near the machine is to falling behind."""
+    made, copied = (hand(make(tmp_path / name, Clip(seconds=3.0)), pool) for name in ("a.mp4", "b.mp4"))
+    made.segment = replace(made.segment, encoded_video=True, encoding_seconds=1.5)
+    first, second = told("segment_begun", GENERIC, [made, copied])
+    assert first["encoding"] == pytest.approx(made.segment.table.duration_us / 1.5e6, abs=0.01)
+    assert "encoding" not in second
 
 
 def test_an_ordinary_camera_and_a_server_of_unknown_kind_say_nothing(tmp_path: Path, pool: ThreadPoolExecutor) -> None:
