@@ -22,7 +22,7 @@ _QUICK = Scale(streams=10, few=2, crowd=100, rival_files=2, seconds=15, idle=10,
 def main() -> int:
     """Runs it; returns the exit status (1: a target is missed, 2: it cannot run here)."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="fewer streams and shorter runs: about 3 minutes, not 7")
+    parser.add_argument("--quick", action="store_true", help="fewer streams and shorter runs: about 5 minutes, not 10")
     parser.add_argument("--only", action="append", choices=sorted(_RUNS), help="only this run; may be repeated")
     options = parser.parse_args()
     console = Console(width=None if sys.stdout.isatty() else 160)

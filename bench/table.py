@@ -106,11 +106,11 @@ def _against(results: Results, run: str, name: str) -> Row:
 def _encoding(results: Results) -> list[Row]:
     rows = []
     if "audio" in results["runs"]:
-        rows.append(_against(results, "audio", "  the same, A-law becomes AAC"))
+        rows.append(_against(results, "audio", "  with preparing, A-law becomes AAC"))
     if "video" in results["runs"]:
         theirs, ours = (_get(results, "video", name) for name in ("rival_speed", "speed"))
         rows += [
-            _against(results, "video", "  the same, HEVC becomes H.264"),
+            _against(results, "video", "  with preparing, HEVC becomes H.264"),
             Row("  encoding, times real time", f"{theirs:.2f}", "", f"{ours:.2f}"),
         ]
     return rows
