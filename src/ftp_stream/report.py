@@ -17,6 +17,7 @@ from ftp_stream.core.status import (
     Faulted,
     Holding,
     Idled,
+    Renewed,
     SegmentBegun,
     SegmentDone,
     Sent,
@@ -110,12 +111,10 @@ class StreamReport:
         self._board.post(Skipped(self._name, self._wall(), skip.seconds))
         self._log.warning("skipped", file=skip.path, gop=skip.from_gop, seconds=round(skip.seconds, 3), why=skip.reason)
 
-    def renewed(self) -> None:
-        """A session ended by plan: the next segment needs a new one."""
-        self._log.info(
-            "session_renewed",
-            reason="the pictures or the sound change in a way that the server does not bear, or it lasted long enough",
-        )
+    def renewed(self, because: str) -> None:
+        """A session ended by plan: what comes next needs a new one."""
+        self._board.post(Renewed(self._name, self._wall()))
+        self._log.info("session_renewed", reason=because)
 
     def faulted(self, fault: DestinationFault | StorageError, delay: float) -> None:
         """The destination, or this machine's disk, failed; it is tried again after ``delay`` seconds."""

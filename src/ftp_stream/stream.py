@@ -159,7 +159,7 @@ class Stream:
             await session.run()
             clean = True
             if not self._stopping.is_set():
-                self._report.renewed()
+                self._report.renewed(session.ended_because)
         finally:
             self._audio = session.audio or self._audio
             self.supply.need(self.settings.form)  # a new session may begin with what the camera sends by then

@@ -83,6 +83,14 @@ def test_every_publish_after_the_first_is_a_reconnect() -> None:
         assert (after.reconnects, after.connected_at) == (number, 10.0 + number)
 
 
+def test_a_session_that_ended_by_plan_is_no_reconnect() -> None:
+    after = STREAM
+    for event in (told.Connected, told.Renewed, told.Connected, told.Renewed, told.Connected):
+        after = apply(after, event("yard/tv", 10.0))
+    assert (after.reconnects, after.renewals, after.connected_at) == (0, 2, 10.0)
+    assert apply(after, told.Connected("yard/tv", 11.0)).reconnects == 1
+
+
 def test_a_fault_is_kept_and_the_next_try_is_told_only_while_waiting_for_it() -> None:
     said = ("publish", "name in use", "NetStream.Publish.BadName", "wait")
     after = apply(STREAM, told.Faulted("yard/tv", 50.0, *said, 51.6, FaultKind.NAME_TAKEN))

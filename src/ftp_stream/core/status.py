@@ -36,6 +36,7 @@ __all__ = [
     "Idled",
     "Phase",
     "ReceiverStatus",
+    "Renewed",
     "Scanned",
     "SegmentBegun",
     "SegmentDone",
@@ -111,7 +112,8 @@ class StreamStatus:
     bytes_sent: int = 0  # of frames
     skipped_seconds: float = 0.0  # of footage left out within segments, so as not to fall further behind
     seams: int = 0  # segments that followed another in the same publish
-    reconnects: int = 0
+    reconnects: int = 0  # after a fault
+    renewals: int = 0  # sessions that ended by plan
     rung: str = ""  # what confirmation rests on: pong, ack, tcp, unknown; "" before a connection
     connected_at: float | None = None  # when the last publish was accepted
     fault: Fault | None = None
@@ -272,6 +274,11 @@ class SlateShown(StreamEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class Renewed(StreamEvent):
+    """A session ended by plan; the next begins at once."""
+
+
+@dataclass(frozen=True, slots=True)
 class Skipped(StreamEvent):
     """Footage was left out within a segment."""
 
@@ -391,6 +398,8 @@ def _changes(status: StreamStatus, event: StreamEvent) -> dict[str, Any]:  # noq
             return {"frames_confirmed": status.frames_confirmed + event.frames, "rung": event.rung or status.rung}
         case SegmentBegun():
             return {"file": event.file, "recorded_at": event.recorded_at, "seams": status.seams + event.seam}
+        case Renewed():
+            return {"renewals": status.renewals + 1, "connected_at": None}  # the next connection is no reconnect
         case Skipped():
             return {"skipped_seconds": status.skipped_seconds + event.seconds}
         case SegmentDone():

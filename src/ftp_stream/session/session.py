@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 from zlib import crc32
 
 from ftp_stream import __version__
-from ftp_stream.core.aac import DEFAULT_AUDIO, silent_frame
+from ftp_stream.core.aac import silent_frame
 from ftp_stream.core.forms import config_at, fixed
 from ftp_stream.core.lag import allowed_lag, first_near
 from ftp_stream.core.pacing import BURST_US, CUSHION_US, PHASES, Pace, next_turn, rate_for
+from ftp_stream.core.renewal import lasted, other_pictures, other_sound
 from ftp_stream.core.timeline import Timeline, milliseconds
 from ftp_stream.model import Row, Skip, Source
 from ftp_stream.rtmp import flv
@@ -57,7 +58,7 @@ class Session:
             settings: The stream's.
             supply: Where its segments come from.
             connection: Accepted by the server, nothing sent yet.
-            audio: The audio to use where the first segment has none; None for the default.
+            audio: The audio to use where the first segment has none; None for the destination's own.
             report: Takes what happened, for status and log.
         """
         self.audio: AudioConfig | None = None  # fixed by the first segment: servers freeze it
@@ -65,13 +66,13 @@ class Session:
         self._supply = supply
         self._connection = connection
         self._protocol = connection.protocol
-        self._fallback = audio or DEFAULT_AUDIO
+        self._fallback = audio or settings.preset.audio
         self._report = report
         self._loop = asyncio.get_running_loop()
         self._phase = crc32(settings.name.encode()) % PHASES
         self._limit_us = round(settings.preset.session_limit * 1e6)
         self._stopping = False
-        self._over = False  # what comes next needs a new session
+        self.ended_because = ""  # why what comes next needs a new session
         self._timeline = Timeline(self._fallback)
         self._silence = memoryview(b"")
         self._video: VideoConfig | None = None  # that the destination has
@@ -126,7 +127,7 @@ class Session:
         while self._connection.has_room and await self._send_some(now):
             self.take_confirmations()
         self._connection.flush()
-        return not self._over
+        return not self.ended_because
 
     # --- what is sent -----------------------------------------------------------------------------------------------
 
@@ -197,8 +198,7 @@ class Session:
             hand.begun = True
             self._marks.leave_out(hand, len(hand.segment.table.gops) - 1, hand.passed)
             hand = self._supply.next_hand()
-        if self._renewal_due(hand):
-            self._over = True
+        if self._needs_new(hand):
             return None
         if hand is None:
             self._starved = True
@@ -206,25 +206,19 @@ class Session:
             return self._fill(now)
         return self._play(hand, now)
 
-    def _renewal_due(self, hand: Hand | None) -> bool:
-        """Whether what comes next needs a new session: servers freeze codecs and audio, and a session has its limit."""
+    def _needs_new(self, hand: Hand | None) -> bool:
+        """Whether this session ends here, since what comes next needs a new one; if so, take note why."""
         if self._video is None or self.audio is None:
             return False
-        if self._timeline.end_us is not None and self._timeline.end_us > self._limit_us:
-            return True
-        if hand is None:
-            return False
-        audio = hand.segment.audio
-        return (audio is not None and audio.record != self.audio.record) or not self._may_follow(
-            config_at(hand.segment, hand.gop)
-        )
+        because = lasted(self._timeline.end_us or 0, self._limit_us)
+        if hand and not because:
+            because = other_sound(self.audio, hand.segment.audio) or self._other(config_at(hand.segment, hand.gop))
+        self.ended_because = because
+        return because != ""
 
-    def _may_follow(self, video: VideoConfig) -> bool:
-        """Whether a destination bears these pictures behind those that it has got in this session."""
-        last = self._video
-        if last is None or video.record == last.record:
-            return True
-        return video.codec == last.codec and video.codec in self._settings.preset.new_headers
+    def _other(self, video: VideoConfig) -> str:
+        """Return why a destination does not bear these pictures behind those that it has got, "" where it does."""
+        return other_pictures(self._video, video, self._settings.preset.new_headers)
 
     def _play(self, hand: Hand, now: float) -> Playing:
         hand.begun = True
@@ -301,10 +295,10 @@ class Session:
         placed = playing.placed
         config = config_at(playing.hand.segment, playing.gop)
         begun = playing.row > placed.first_row
-        too_long = begun and placed.offset_us + playing.sent_us > self._limit_us
-        if too_long or not self._may_follow(config):
+        too_long = lasted(placed.offset_us + playing.sent_us, self._limit_us) if begun else ""
+        self.ended_because = too_long or self._other(config)
+        if self.ended_because:
             self._playing = None
-            self._over = True
             return None
         if self.audio:
             self._configure(config, self.audio, milliseconds(placed.offset_us + playing.sent_us))
@@ -332,8 +326,8 @@ class Session:
         self._playing = None
         if rest:
             return self._begin(now)
-        if not self._may_follow(config_at(hand.segment, gop)):
-            self._over = True
+        self.ended_because = self._other(config_at(hand.segment, gop))
+        if self.ended_because:
             return None
         self._playing = self._place(hand, table, gop, now, filler=False)
         return self._playing
