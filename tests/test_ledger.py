@@ -207,25 +207,25 @@ async def test_skips_and_footage_reach_the_disk_with_the_next_commit(tmp_path: P
     async with opened(tmp_path) as ledger:
         ledger.skip(STREAM, skip(1))
         ledger.skip(STREAM, skip(2))
-        ledger.play("gate", footage(1))
+        ledger.play(STREAM, footage(1))
         assert rows(tmp_path, SKIPS) == []
-        assert ledger.footage("gate") == {footage(1).digest: footage(1)}
+        assert ledger.footage(STREAM) == {footage(1).digest: footage(1)}
         await ledger.commit()
         await ledger.commit()
         assert rows(tmp_path, SKIPS) == skips_of(1, 2)
     async with opened(tmp_path) as again:
-        assert again.footage("gate") == {footage(1).digest: footage(1)}
+        assert again.footage(STREAM) == {footage(1).digest: footage(1)}
 
 
 async def test_what_was_played_first_with_a_content_is_what_is_known(tmp_path: Path) -> None:
     again = Footage(footage(1).digest, "copy.mp4", file(9).id, NOW, NOW + 60, named=False)
     async with opened(tmp_path) as ledger:
-        ledger.play("gate", footage(1))
-        ledger.play("gate", again)
-        assert ledger.footage("gate")[again.digest] == footage(1)
+        ledger.play(STREAM, footage(1))
+        ledger.play(STREAM, again)
+        assert ledger.footage(STREAM)[again.digest] == footage(1)
     async with opened(tmp_path) as after:
-        after.play("gate", again)
-        assert after.footage("gate")[again.digest] == footage(1)
+        after.play(STREAM, again)
+        assert after.footage(STREAM)[again.digest] == footage(1)
 
 
 async def test_a_skip_is_on_the_disk_before_the_cursor_that_passes_it(tmp_path: Path) -> None:
@@ -243,7 +243,7 @@ async def test_a_skip_is_on_the_disk_before_the_cursor_that_passes_it(tmp_path: 
 async def test_where_a_skip_cannot_be_written_no_cursor_passes_it(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         ledger.skip(STREAM, skip(1))
-        ledger.play("gate", footage(1))
+        ledger.play(STREAM, footage(1))
         ledger.advance(STREAM, cursor(1, 4, complete=True))
         with failing(tmp_path, "skip"), pytest.raises(StorageError):
             await ledger.commit()
@@ -273,16 +273,16 @@ async def test_no_commit_overtakes_another(tmp_path: Path) -> None:
 
 async def test_reading_again_keeps_what_is_not_written_yet(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
-        ledger.play("gate", footage(1))
+        ledger.play(STREAM, footage(1))
         with held_up(tmp_path):
             tidying = asyncio.create_task(ledger.forget_files("gate", [file(1), file(2)]))
             await asyncio.sleep(0)
-            ledger.play("gate", footage(2))
+            ledger.play(STREAM, footage(2))
             ledger.advance(STREAM, cursor(2, 1))
             writing = asyncio.create_task(ledger.commit())
             await asyncio.sleep(0)
         await asyncio.gather(tidying, writing)
-        assert set(ledger.footage("gate")) == {footage(1).digest, footage(2).digest}
+        assert set(ledger.footage(STREAM)) == {footage(1).digest, footage(2).digest}
         assert ledger.cursor(STREAM) == cursor(2, 1)
         await ledger.commit()
         assert rows(tmp_path, "SELECT path FROM footage ORDER BY path") == [(b"1.mp4",), (b"2.mp4",)]
@@ -290,18 +290,18 @@ async def test_reading_again_keeps_what_is_not_written_yet(tmp_path: Path) -> No
 
 async def test_opening_again_keeps_footage_that_is_not_written_yet(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
-        ledger.play("gate", footage(1))
+        ledger.play(STREAM, footage(1))
         await ledger.open("gate", [STREAM, "gate/two"])
-        assert ledger.footage("gate") == {footage(1).digest: footage(1)}
+        assert ledger.footage(STREAM) == {footage(1).digest: footage(1)}
 
 
 async def test_footage_of_one_camera_says_nothing_of_another(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         await ledger.open("yard", ["yard/one"])
-        ledger.play("gate", footage(1))
-        assert ledger.footage("yard") == {}
+        ledger.play(STREAM, footage(1))
+        assert ledger.footage("yard/one") == {}
         await ledger.open("yard", ["yard/one"])
-        assert ledger.footage("yard") == {}
+        assert ledger.footage("yard/one") == {}
 
 
 async def test_why_nothing_of_a_file_is_played_is_known_at_once_and_survives(tmp_path: Path) -> None:

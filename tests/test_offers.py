@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -44,10 +45,12 @@ def world(tmp_path: Path, reel: Reel) -> World:
     return made
 
 
-def put(world: World, path: Path, seconds: int) -> str:
-    """Bring a file into the inbox under the name of so many seconds after midnight."""
+def put(world: World, path: Path, seconds: int, lasts: float = 6.0, late: float = 0.0) -> str:
+    """Bring a file into the inbox under the name of so many seconds after midnight, written when it ends, or later."""
     name = f"20260101_0000{seconds:02}.mp4"
-    shutil.copy2(path, world.inbox / name)
+    shutil.copyfile(path, world.inbox / name)
+    written = START + seconds + lasts + late
+    os.utime(world.inbox / name, (written, written))
     return name
 
 
@@ -160,15 +163,59 @@ async def test_a_file_that_begins_before_the_last_one_ended_is_joined_at_a_key_f
         assert supply.held is joined
 
 
+async def test_names_that_overlap_where_the_files_do_not_lose_nothing(world: World, reel: Reel) -> None:
+    """The camera's clock stepped back by three seconds: the second file was written a whole file later."""
+    put(world, reel.files[0], 0)
+    name = put(world, reel.files[1], 3, late=3.0)
+    async with at_work(world) as (_camera, supply):
+        await taken(supply)
+        following = await taken(supply)
+        assert (following.segment.path, following.gop, following.passed) == (name, 0, None)
+
+
+async def test_names_that_are_no_beginnings_prove_no_overlap(world: World, reel: Reel) -> None:
+    """They were given when the upload began: all of the file would not have been recorded when it was written."""
+    put(world, reel.files[0], 7, late=-6.0)
+    name = put(world, reel.files[1], 9, late=-6.0)
+    async with at_work(world) as (_camera, supply):
+        first, following = [await taken(supply) for _ in range(2)]
+        assert first.ends_at is None
+        assert (following.segment.path, following.gop, following.passed) == (name, 0, None)
+
+
+async def test_files_are_laid_to_each_other_as_they_are_dated_today(world: World, reel: Reel) -> None:
+    """The zone of the camera is corrected: what was played before is not taken for hours in the future."""
+    world.plan = replace(world.plan, timezone="UTC")
+    first, second = put(world, reel.files[0], 0), put(world, reel.files[1], 6)
+    async with at_work(world) as (camera, supply):
+        assert (await taken(supply)).segment.path == first
+        finish(supply)
+        camera.settings = replace(camera.settings, plan=replace(world.plan, timezone="Etc/GMT-2"))
+        camera.wake()
+        following = await taken(supply)
+        assert (following.segment.path, following.gop, following.passed) == (second, 0, None)
+
+
+async def test_what_was_offered_and_never_played_makes_no_repeat_of_another(world: World, reel: Reel) -> None:
+    first = put(world, reel.files[0], 0)
+    async with at_work(world) as (_camera, supply):
+        assert (await taken(supply)).segment.path == first
+        supply.let_go()
+        (world.inbox / first).unlink()
+        again = put(world, reel.files[0], 1)
+        hand = await taken(supply)
+        assert (hand.segment.path, hand.passed) == (again, None)
+
+
 async def test_a_clip_inside_another_is_passed_and_what_follows_is_laid_to_that(
     world: World, reel: Reel, short: Reel
 ) -> None:
     put(world, reel.files[0], 0)
-    inside, following = put(world, short.files[0], 3), put(world, reel.files[1], 4)
+    inside, following = put(world, short.files[0], 3, 2.0), put(world, reel.files[1], 4)
     async with at_work(world) as (_camera, supply):
         hands = [await taken(supply) for _ in range(3)]
         assert [(hand.segment.path, bool(hand.passed)) for hand in hands[1:]] == [(inside, True), (following, False)]
-        assert hands[1].ends_at == hands[0].ends_at
+        assert hands[1].ends_at == pytest.approx(hands[0].ends_at)
         assert hands[2].gop == 0, "two seconds may be what names are cut to"
 
 

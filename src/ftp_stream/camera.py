@@ -262,13 +262,17 @@ class Camera:
         A stream that has let go of what it had since the decision gets nothing of it: it would miss what it had.
         """
         for name, supply in list(self.supplies.items()):
+            supply.date(plan.keys)
             supply.newest = plan.fronts.get(name, plan.newest)
             supply.max_lag = self.settings.plan.max_lag
             file = plan.play.get(name)
             supply.waiting = max(0, _waiting(plan, supply) - supply.wants)
             if file is None or not supply.wants:
                 continue
-            await self._offers.give(supply, file, plan, decided_for.get(supply))
+            try:
+                await self._offers.give(supply, file, plan, decided_for.get(supply))
+            except StorageError as error:  # what one stream cannot get must not keep the others waiting
+                self._report.trouble(error)
 
     # --- rest -------------------------------------------------------------------------------------------------------
 

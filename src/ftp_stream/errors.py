@@ -36,12 +36,14 @@ class SegmentRefused(FtpStreamError):  # noqa: N818 - a refusal of one file, not
     Attributes:
         reason: In words for the technician, without the file's name.
         truncated: The file is shorter than it says of itself; it may still be growing.
+        unfit: It is in order, but cannot be had in the form that was asked for: to try again is of no use.
     """
 
-    def __init__(self, reason: str, *, truncated: bool = False) -> None:
+    def __init__(self, reason: str, *, truncated: bool = False, unfit: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.truncated = truncated
+        self.unfit = unfit
 
 
 class EncodingNeeded(FtpStreamError):  # noqa: N818 - an answer, no failure

@@ -38,7 +38,7 @@ class Ledger:
         self._completed: list[tuple[str, Cursor]] = []
         self._skips: list[tuple[str, Skip]] = []
         self._played: list[tuple[str, Footage]] = []
-        self._footage: dict[str, dict[bytes, Footage]] = {}  # camera -> what was played of it lately, by its content
+        self._footage: dict[str, dict[bytes, Footage]] = {}  # stream -> what it played lately, by its content
         self._unsaved: dict[str, frozenset[FileId]] = {}  # stream -> delivered, and that is not on disk yet
         self._urgent = asyncio.Event()
         self._writing = asyncio.Lock()  # a commit that others overtook would put older cursors over newer ones
@@ -55,7 +55,7 @@ class Ledger:
         self._cameras[camera] = replace(fresh, streams={**fresh.streams, **known})
         self._homes.update(dict.fromkeys(names, camera))
         async with self._writing:  # what was played is either on the disk or still to be written
-            self._footage[camera] = await self._known_footage(camera)
+            await self._know_footage(names)
 
     def state(self, camera: str) -> CameraState:
         """Return what is known of a camera; its streams have nothing in hand here."""
@@ -86,15 +86,15 @@ class Ledger:
         """Take note of what a stream leaves out; it is on the disk before the cursor that passes it."""
         self._skips.append((stream, skip))
 
-    def footage(self, camera: str) -> Mapping[bytes, Footage]:
-        """Return what was played of a camera lately, by its content."""
-        return self._footage[camera]
+    def footage(self, stream: str) -> Mapping[bytes, Footage]:
+        """Return what a stream has played lately, by its content."""
+        return self._footage[stream]
 
-    def play(self, camera: str, footage: Footage) -> None:
-        """Take note of footage that is being played; it reaches the disk with the next cursors."""
-        if footage.digest not in self._footage[camera]:
-            self._footage[camera][footage.digest] = footage
-            self._played.append((camera, footage))
+    def play(self, stream: str, footage: Footage) -> None:
+        """Take note of footage that a stream has played; it reaches the disk before the cursor in it."""
+        if footage.digest not in self._footage[stream]:
+            self._footage[stream][footage.digest] = footage
+            self._played.append((stream, footage))
 
     async def run(self, trouble: Callable[[StorageError], None]) -> None:
         """Write what changed, at most once a second, sooner where a segment ended; until cancelled.
@@ -207,12 +207,14 @@ class Ledger:
         before = self._cameras[camera]
         fresh = await self._call(self._journal.state, camera, list(before.streams))
         self._cameras[camera] = replace(fresh, streams=self._cameras[camera].streams)
-        self._footage[camera] = await self._known_footage(camera)
+        await self._know_footage(before.streams)
 
-    async def _known_footage(self, camera: str) -> dict[bytes, Footage]:
-        """Return what the journal knows of played footage, and what it is still to be told."""
-        known = [*await self._call(self._journal.footage, camera), *(each for of, each in self._played if of == camera)]
-        return {each.digest: each for each in reversed(known)}
+    async def _know_footage(self, streams: Iterable[str]) -> None:
+        """Know of each stream what the journal says that it has played, and what it is still to be told."""
+        for stream in streams:
+            told = await self._call(self._journal.footage, stream)
+            known = [*told, *(each for of, each in self._played if of == stream)]
+            self._footage[stream] = {each.digest: each for each in reversed(known)}
 
     async def _call(self, function: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401 - as the callee
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)

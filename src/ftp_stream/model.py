@@ -221,6 +221,7 @@ class Plan:
     warnings: tuple[str, ...] = ()
     named: frozenset[FileId] = frozenset()  # files whose names say when they were recorded, and are believed
     fronts: Mapping[str, float] = field(default_factory=dict)  # stream -> recorded_at of the last it has to deliver
+    cursors: Mapping[str, OrderKey] = field(default_factory=dict)  # stream -> its cursor's key, as it is dated today
 
 
 # --- media ----------------------------------------------------------------------------------------------------------

@@ -211,9 +211,10 @@ class CameraReport:
             self._log.info("encoding_keeps_up", file=segment.path)
         self._slow = words
 
-    def passed_over(self, stream: str, skip: Skip) -> None:
-        """A stream does not play a file."""
-        self._log.info("segment_passed_over", stream=stream, file=skip.path, reason=skip.reason)
+    def passed_over(self, stream: str, skip: Skip, *, loses: bool) -> None:
+        """A stream does not play a file: all that it shows was played, or (``loses``) it cannot have it."""
+        level = self._log.warning if loses else self._log.info
+        level("segment_passed_over", stream=stream, file=skip.path, reason=skip.reason)
 
     def refused(self, file: str, reason: str, attempt: int) -> None:
         """A file's inspection failed."""

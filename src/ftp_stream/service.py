@@ -211,7 +211,7 @@ class Service:
         streams = streams_of(settings)
         await self._ledger.open(settings.name, streams)
         for each in streams.values():
-            await self._start_stream(running, each)
+            self._start_stream(running, each, await self._new_supply(running, each))
         running.task = asyncio.create_task(self._supervised(settings.name, camera.run))
 
     async def _change_camera(self, settings: CameraSettings) -> None:
@@ -223,12 +223,13 @@ class Service:
         await self._stop_streams(running.streams[name] for name in changed)
         await self._keep_pictures(running.camera.supplies[name] for name in changed)
         await self._ledger.open(settings.name, [*wanted, *changed])
+        fresh = [each for name, each in wanted.items() if name in changed or name not in running.streams]
+        supplies = [await self._new_supply(running, each) for each in fresh]
         running.camera.settings = settings
         self._drop_streams(running, changed)
         self._board.add_camera(settings.name, str(settings.watch_dir))
-        for each in wanted.values():
-            if each.name not in running.streams:
-                await self._start_stream(running, each)
+        for each, supply in zip(fresh, supplies, strict=True):
+            self._start_stream(running, each, supply)
         running.camera.wake()
 
     async def _end_camera(self, name: str) -> None:
@@ -245,15 +246,29 @@ class Service:
 
     # --- streams ----------------------------------------------------------------------------------------------------
 
-    async def _start_stream(self, running: _Running, settings: StreamSettings) -> None:
-        name, camera = settings.name, running.camera
+    async def _new_supply(self, running: _Running, settings: StreamSettings) -> Supply:
+        """Return the supply of a stream that is to start, with the last picture of an earlier run."""
+        camera = running.camera
+        supply = Supply(
+            settings.name,
+            advance=self._ledger.advance,
+            wake_camera=camera.wake,
+            skip=self._ledger.skip,
+            play=self._ledger.play,
+            slate=camera.slate,
+            form=settings.form,
+        )
+        await self._pictures.restore(supply)
+        return supply
+
+    def _start_stream(self, running: _Running, settings: StreamSettings, supply: Supply) -> None:
+        """Start a stream; nothing is awaited: where it replaces another, no turn of the camera may miss both."""
+        name = settings.name
         hide(str(settings.url.key), str(settings.url.password or ""))
-        supply = Supply(name, self._ledger.advance, camera.wake, self._ledger.skip, camera.slate)
         report = StreamReport(name, supply, self._board, self._wall, settings.preset)
         stream = Stream(settings, supply, uniform=random.random, report=report)
-        self._board.add_stream(camera.settings.name, name, settings.url.masked)
-        await self._pictures.restore(supply)
-        camera.supplies[name] = supply
+        self._board.add_stream(running.camera.settings.name, name, settings.url.masked)
+        running.camera.supplies[name] = supply
         running.streams[name] = (stream, asyncio.create_task(self._supervised(name, stream.run)))
 
     def _drop_streams(self, running: _Running, names: list[str]) -> None:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Shelf"]
 
+TRIES = 3  # of a file in one form, where it can be played in another
+AGAIN = 60.0  # seconds between two of them
+
 
 class Shelf:
     """The prepared segments of one camera."""
@@ -53,6 +56,7 @@ class Shelf:
         self._tasks: dict[tuple[FileId, Form], asyncio.Task[None]] = {}
         self._wanted: dict[FileId, frozenset[Form]] = {}
         self._refused: dict[FileId, dict[Form, str]] = {}  # in one form, while it may be played in another
+        self._tried: dict[FileId, dict[Form, tuple[int, float]]] = {}  # likewise: how often it failed, and when
         self._unproven: set[FileId] = set()  # newest files that could not be proven whole as they stand
 
     @property
@@ -87,10 +91,11 @@ class Shelf:
         self._wanted[file.id] = wanted = frozenset(forms)
         if file.id not in self._ready and self._refused.get(file.id, {}).keys() >= wanted:
             self._refused.pop(file.id, None)  # the form in which it might have been played is not wanted any more
+            self._tried.pop(file.id, None)
         for form in wanted:
             key = (file.id, form)
             coming = any(making == file.id and may_suit(made, form) for making, made in self._tasks)
-            if not coming and not self.refused(*key) and self.get(*key) is None:
+            if not coming and not self.refused(*key) and not self._rests(*key) and self.get(*key) is None:
                 self._tasks[key] = asyncio.create_task(self._prepare(file, form, newest=newest))
 
     def keep(self, wanted: Collection[FileId]) -> None:
@@ -104,9 +109,23 @@ class Shelf:
         for gone in self._ready.keys() - present:
             self._drop(gone)
         self._unproven &= set(present)
-        for known in (self._wanted, self._refused):
+        for known in (self._wanted, self._refused, self._tried):
             for gone in known.keys() - present:
                 known.pop(gone)
+
+    def _rests(self, file: FileId, form: Form) -> bool:
+        """Tell whether a file failed in a form a moment ago."""
+        _, failed_at = self._tried.get(file, {}).get(form, (0, float("-inf")))
+        return asyncio.get_running_loop().time() < failed_at + AGAIN
+
+    def drop(self, segment: PreparedSegment) -> None:
+        """Drop what was prepared of a file in one form: it cannot be read any more."""
+        ready = self._ready.get(segment.file, [])
+        if segment in ready:
+            ready.remove(segment)
+            self._preparer.discard(segment)
+        if not ready:
+            self._ready.pop(segment.file, None)
 
     def close(self) -> None:
         """Break off and drop everything."""
@@ -136,14 +155,18 @@ class Shelf:
         self._told(newest or lacking or file.id not in self._ready)
 
     async def _refuse(self, file: FileFact, form: Form, refused: SegmentRefused, *, newest: bool) -> None:
-        """Count a failed inspection, unless the file may still be written or can be played in another form."""
+        """Take note of a failure: of the file, or of one form of it where it may still be played in another."""
         if newest:
             self._unproven.add(file.id)
             return
-        reasons = self._refused.setdefault(file.id, {})
-        reasons[form] = refused.reason
-        if file.id in self._ready or self._wanted.get(file.id, frozenset()) - reasons.keys():
-            return
-        del self._refused[file.id]  # in none: it is tried again as a whole
-        count = await self._ledger.fail(self._camera, file, refused.reason)
+        reasons, tried = self._refused.setdefault(file.id, {}), self._tried.setdefault(file.id, {})
+        others = self._wanted.get(file.id, frozenset()) - {form} - reasons.keys() - tried.keys()
+        if file.id not in self._ready and not others:
+            del self._refused[file.id], self._tried[file.id]  # in none: it is tried again as a whole
+            count = await self._ledger.fail(self._camera, file, refused.reason)
+        else:
+            count = tried.get(form, (0, 0.0))[0] + 1
+            tried[form] = (count, asyncio.get_running_loop().time())
+            if refused.unfit or count >= TRIES:
+                reasons[form] = refused.reason
         self._report.refused(file.path, refused.reason, count)

@@ -28,6 +28,7 @@ __all__ = ["Stream"]
 
 PROVEN_AFTER = 10.0  # seconds of media after which a destination counts as working: Publish.Start is no acceptance
 GRACE = 1.0  # seconds for the camera to offer what was cut off, before a held picture is published instead
+RENEWAL_GRACE = 10.0  # the same for what a session has ended for by plan: held before it, it would end the next one too
 
 
 class Stream:
@@ -59,10 +60,10 @@ class Stream:
         self._connection: Connection | None = None
         self._session: Session | None = None
         self._flowing_since: float | None = None  # when this try's session began
+        self._grace = GRACE  # as long as the next segment is waited for
         self._tries = Tries()
         self._uplink = Uplink()
         supply.wake_taker = self._wake
-        supply.form = settings.form
 
     def progress(self) -> None:
         """Tell the counters to the status; called about once a second."""
@@ -114,10 +115,11 @@ class Stream:
             self._news.clear()
             self.supply.ask()
             try:
-                async with asyncio.timeout(GRACE if can_hold else None):
+                async with asyncio.timeout(self._grace if can_hold else None):
                     await self._news.wait()
             except TimeoutError:
                 break
+        self._grace = GRACE
         return not self._stopping.is_set()
 
     async def _publish(self) -> None:
@@ -160,6 +162,7 @@ class Stream:
             clean = True
             if not self._stopping.is_set():
                 self._report.renewed(session.ended_because)
+                self._grace = RENEWAL_GRACE
         finally:
             self._audio = session.audio or self._audio
             self.supply.need(self.settings.form)  # a new session may begin with what the camera sends by then

@@ -9,12 +9,12 @@ from ftp_stream.core.destinations import GENERIC
 from ftp_stream.model import Cursor, Form
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from ftp_stream.config import Idle
     from ftp_stream.core.destinations import Preset
-    from ftp_stream.model import FileId, OrderKey, PreparedSegment, Skip
+    from ftp_stream.model import FileId, Footage, OrderKey, PreparedSegment, Skip
     from ftp_stream.rtmp.url import RtmpUrl
     from ftp_stream.shell.frames import FrameReader, MemoryReader
 
@@ -46,6 +46,7 @@ class Hand:
     reader: FrameReader | MemoryReader
     ends_at: float | None = None  # wall time at which its recording ended, where its name says when it began
     lasted: float = 0.0  # seconds that its recording took, where that is more than its pictures show
+    footage: Footage | None = None  # what is to be remembered of it once some of it was played
     passed: Skip | None = None  # nothing of it is sent: all that it shows was played from other files, or it cannot be
     begun: bool = False  # some of it was sent in this session
 
@@ -68,6 +69,7 @@ class Supply:
     advance: Callable[[str, Cursor], None]  # takes how far the stream is confirmed
     wake_camera: Callable[[], None]  # asks the camera to decide again
     skip: Callable[[str, Skip], None] = lambda _stream, _skip: None  # takes what the stream leaves out
+    play: Callable[[str, Footage], None] = lambda _stream, _footage: None  # takes what the stream has begun to play
     slate: Callable[[Hand], Hand | None] = lambda _last: None  # gives a second of the slate behind a picture, if ready
     form: Form = _AS_IT_IS  # what segments must be like now
     max_lag: float | None = None  # seconds that it may lie behind the newest file; set by the camera
@@ -89,6 +91,14 @@ class Supply:
     def in_hand(self) -> frozenset[FileId]:
         """The files of all segments in hand."""
         return frozenset(hand.segment.file for hand in self.hands)
+
+    def date(self, keys: Mapping[FileId, OrderKey]) -> None:
+        """Date what is in hand as the files are dated today: what a name is worth may change with its company."""
+        for hand in self.hands:
+            key = keys.get(hand.segment.file, hand.key)
+            if hand.ends_at is not None:
+                hand.ends_at += key.recorded_at - hand.key.recorded_at
+            hand.key = key
 
     def need(self, form: Form) -> None:
         """Take segments of another form from now on; those in hand stay."""
@@ -130,6 +140,9 @@ class Supply:
         """
         complete = gop + 1 == len(hand.segment.table.gops)
         segment = hand.segment
+        if hand.footage:
+            self.play(self.stream, hand.footage)
+            hand.footage = None
         self.advance(self.stream, Cursor(hand.key, segment.path, segment.file, gop + 1, complete, hand.ends_at))
         if complete:
             self.hands.remove(hand)

@@ -31,11 +31,12 @@ def _audio_suits(segment: PreparedSegment, form: Form) -> bool:
     made = segment.form
     if segment.audio is None:  # none at all, or none that could become what was asked for
         if made.audio is not None:  # something else might have been possible
-            return made.audio == form.audio
+            return made.audio == (form.audio or form.other_audio)
         return made.other_audio is not None or form.audio is form.other_audio is None
     if form.audio is not None:
         return segment.audio.record == form.audio.record
-    return not segment.encoded_audio or (made.audio is None and made.other_audio == form.other_audio)
+    other = form.other_audio
+    return not segment.encoded_audio or (other is not None and segment.audio.record == other.record)
 
 
 def may_suit(making: Form, form: Form) -> bool:

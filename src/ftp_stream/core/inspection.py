@@ -132,9 +132,11 @@ def encode_encoding_needed(why: str) -> list[bytes | memoryview]:
     return framed({"needs_encoding": why}, [])
 
 
-def encode_failure(reason: str, *, truncated: bool = False, storage: bool = False) -> list[bytes | memoryview]:
+def encode_failure(
+    reason: str, *, truncated: bool = False, unfit: bool = False, storage: bool = False
+) -> list[bytes | memoryview]:
     """Return the report of a file that cannot be played, or (``storage``) of a disk that failed."""
-    return framed({"refused": reason, "truncated": truncated, "storage": storage}, [])
+    return framed({"refused": reason, "truncated": truncated, "unfit": unfit, "storage": storage}, [])
 
 
 def encode_ready(kept: Sequence[str]) -> list[bytes | memoryview]:
@@ -178,7 +180,7 @@ def decode_failure(header: bytes) -> SegmentRefused | StorageError | None:
     reason = words(told["refused"])
     if told.get("storage") is True:
         return StorageError(reason)
-    return SegmentRefused(reason, truncated=told.get("truncated") is True)
+    return SegmentRefused(reason, truncated=told.get("truncated") is True, unfit=told.get("unfit") is True)
 
 
 def decode_encoding_needed(header: bytes) -> EncodingNeeded | None:

@@ -49,22 +49,28 @@ def _is_same_file(one: Footage, other: Footage) -> bool:
     return one.path == other.path or (one.file.inode, one.file.mtime_ns) == (other.file.inode, other.file.mtime_ns)
 
 
-def join(table: FrameTable, starts_at: float, before: tuple[float, float] | None) -> int | None:
+def join(
+    table: FrameTable, starts_at: float, before: tuple[float, float] | None, apart: float | None = None
+) -> int | None:
     """Return the GOP with which a segment begins so that nothing is shown twice; ``None``: nothing of it is new.
 
     Args:
         table: Of the segment.
         starts_at: When it was recorded by its name, wall time.
         before: When the segment played before it began and ended, by its name; ``None`` where that is not known.
+        apart: Seconds between the writing of the two files, ``None`` where that tells nothing. Names that were given
+            at another moment than the beginning, or by a clock that stepped back, overlap where the files do not.
     """
     if before is None:
         return 0
     began, until = before
-    certain = CERTAIN + _DRIFT * (until - began)
-    if until - starts_at < certain or (began % _COARSE == 0 and starts_at % _COARSE == 0):
+    seconds, overlap = table.duration_us / 1e6, until - starts_at
+    if starts_at < began or (apart is not None and apart > seconds - overlap / 2):
         return 0
-    ends_at = starts_at + table.duration_us / 1e6
-    if ends_at <= until + _INSIDE:
+    certain = CERTAIN + _DRIFT * (until - began)
+    if overlap < certain or (began % _COARSE == 0 and starts_at % _COARSE == 0):
+        return 0
+    if starts_at + seconds <= until + _INSIDE:
         return None
     gops = table.gops
     first = bisect_left(gops, until - _EDGE, key=lambda row: starts_at + (table.dts_us[row] + table.cts_us[row]) / 1e6)

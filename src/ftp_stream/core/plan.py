@@ -119,6 +119,7 @@ class _Turn:
             late_since=self._late_since,
             warnings=(*line.warnings, *self._warnings()),
             named=frozenset(file.id for file, named in zip(line.files, line.named, strict=True) if named),
+            cursors=line.cursors,
             fronts={track.name: line.times[track.newest] for track in self._tracks if track.newest >= 0},
         )
 

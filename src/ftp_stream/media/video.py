@@ -64,7 +64,7 @@ def begin(
     decodable = next((stream for stream in streams if stream.codec_context), None)
     if not form.encoded:
         cure = ": VIDEO=auto encodes it to H.264" if decodable else ""
-        raise SegmentRefused(f"its video is {name}, which is not sent as it is{cure}")
+        raise SegmentRefused(f"its video is {name}, which is not sent as it is{cure}", unfit=True)
     if not decodable:
         raise SegmentRefused(f"its video is {name}: FFmpeg cannot decode it")
     words = f"its video is {codec_name(decodable)}"

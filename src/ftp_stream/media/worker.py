@@ -102,7 +102,7 @@ def _answer(
     except EncodingNeeded as needed:
         return encode_encoding_needed(str(needed))
     except SegmentRefused as refused:
-        return encode_failure(refused.reason, truncated=refused.truncated)
+        return encode_failure(refused.reason, truncated=refused.truncated, unfit=refused.unfit)
     except MemoryError:
         return encode_failure(f"its inspection needs more than the allowed {memory // 1024**2} MiB of memory")
     except OSError as error:

@@ -344,11 +344,12 @@ class Session:
             self._pace = Pace(now, playing.placed.offset_us + playing.sent_us + BURST_US, self._pace.rate)
         if playing.filler:
             supply.ask()
+            self._pace = self._pace.at_rate(now, 1.0)
             return
         left = table.duration_us - playing.sent_us
         supply.counters.position = playing.position
         following = supply.next_hand()
-        if left < CUSHION_US and following is None:
+        if left < CUSHION_US and (following is None or supply.hands[-1].passed):
             supply.ask()
         waiting = supply.waiting + (following is not None)
         rate = rate_for(files_waiting=waiting, left_us=left, catchup_rate=self._settings.catchup_rate)

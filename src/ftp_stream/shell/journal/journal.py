@@ -126,13 +126,13 @@ class Journal:
                 repeated={file_id(row[:4]): row[8] for row in files if row[8] is not None},
             )
 
-    def footage(self, camera: str) -> list[Footage]:
-        """Return what was played of a camera lately."""
+    def footage(self, stream: str) -> list[Footage]:
+        """Return what a stream has played lately."""
         with self._reading() as database:
             rows = database.execute(
                 f"SELECT digest, path, {IDENTITY}, starts_at, ends_at, named FROM footage "  # noqa: S608 - a constant
-                "WHERE camera = (SELECT id FROM camera WHERE name = ?)",
-                (camera,),
+                "WHERE stream = ?",
+                (stream,),
             ).fetchall()
         return list(map(footage_value, rows))
 
@@ -258,7 +258,7 @@ class Journal:
 
         Args:
             skips: Stream and what it leaves out, in this order.
-            played: Camera and its footage; what is known by its content stays as it is.
+            played: Stream and its footage; what is known by its content stays as it is.
             wall: Now, seconds since the epoch.
         """
         with self._transaction() as database:
@@ -269,16 +269,13 @@ class Journal:
                     skip_row(stream, skip, wall),
                 )
                 _prune_skips(database, stream, wall)
-            for camera, footage in played:
-                identity = _camera_id(database, camera)
+            for stream, footage in played:
                 database.execute(
-                    f"INSERT OR IGNORE INTO footage (camera, digest, path, {IDENTITY}, starts_at, ends_at, named, "  # noqa: S608 - a constant
+                    f"INSERT OR IGNORE INTO footage (stream, digest, path, {IDENTITY}, starts_at, ends_at, named, "  # noqa: S608 - a constant
                     "played_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    footage_row(identity, footage, wall),
+                    footage_row(stream, footage, wall),
                 )
-                database.execute(
-                    "DELETE FROM footage WHERE camera = ? AND played_at < ?", (identity, wall - FOOTAGE_AGE)
-                )
+                database.execute("DELETE FROM footage WHERE stream = ? AND played_at < ?", (stream, wall - FOOTAGE_AGE))
 
     def forget_cursors(self, streams: Iterable[str]) -> None:
         """Forget how far streams have got: their camera's clock stepped back."""

@@ -64,10 +64,10 @@ def skip_row(stream: str, skip: Skip, wall: float) -> tuple[Any, ...]:
     return (stream, path, skip.from_gop, skip.to_gop, skip.seconds, reason, wall)
 
 
-def footage_row(camera: int, footage: Footage, wall: float) -> tuple[Any, ...]:
+def footage_row(stream: str, footage: Footage, wall: float) -> tuple[Any, ...]:
     """Return a row of ``footage``."""
     path, identity = os.fsencode(footage.path), identity_row(footage.file)
-    return (camera, footage.digest, path, *identity, footage.starts_at, footage.ends_at, footage.named, wall)
+    return (stream, footage.digest, path, *identity, footage.starts_at, footage.ends_at, footage.named, wall)
 
 
 def footage_value(row: Sequence[Any]) -> Footage:

@@ -96,8 +96,8 @@ MIGRATIONS = (
     CREATE INDEX skip_age ON skip (stream, skipped_at);
 
     CREATE TABLE footage (
-        -- A row per file that was played, so that the same one under another name is known again.
-        camera INTEGER NOT NULL REFERENCES camera (id) ON DELETE CASCADE,
+        -- A row per file that a stream has played, so that the same one under another name is known again.
+        stream TEXT NOT NULL,
         digest BLOB NOT NULL,
         path BLOB NOT NULL,
         device INTEGER NOT NULL,
@@ -108,9 +108,9 @@ MIGRATIONS = (
         ends_at REAL NOT NULL,
         named INTEGER NOT NULL,     -- 1: its name says so
         played_at REAL NOT NULL,    -- wall time
-        PRIMARY KEY (camera, digest)
+        PRIMARY KEY (stream, digest)
     ) WITHOUT ROWID;
-    CREATE INDEX footage_age ON footage (camera, played_at);
+    CREATE INDEX footage_age ON footage (stream, played_at);
     """,
 )
 VERSION = len(MIGRATIONS)  # kept in the file as SQLite's user_version
