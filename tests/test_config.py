@@ -285,6 +285,41 @@ def test_a_misspelt_variable_in_dotenv_is_a_warning(tmp_path: Path) -> None:
     assert "MIN_FILE_AGE?" in warning
 
 
+@pytest.mark.parametrize(("preset", "seconds"), [("srs", "5 s"), ("mediamtx", "10 s"), ("generic", "3 s")])
+def test_sending_nothing_is_doubtful_where_the_destination_does_not_bear_it(
+    tmp_path: Path, preset: str, seconds: str
+) -> None:
+    settings = read(tmp_path, {"IDLE": "off", "RTMP_PRESET": preset, "RTMP_URL": url(host="h")})
+    [warning] = settings.warnings
+    assert warning.startswith("camera/h.example: IDLE=off sends nothing")
+    assert f"after {seconds} of that: set IDLE to hold or slate" in warning
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"IDLE": "hold", "RTMP_PRESET": "srs", "RTMP_URL": url(host="h")},
+        {"IDLE": "off", "RTMP_PRESET": "nginx-rtmp", "RTMP_URL": url(host="h")},  # no limit is known
+        {"IDLE": "off", "RTMP_PRESET": "srs"},  # no destination: our own receiver
+        {"RTMP_PRESET": "ovenmediaengine", "RTMP_URL": url(host="h")},
+        {"RTMP_PRESET": "srs", "RTMP_URL": url(host="h").replace("rtmp:", "rtmps:")},
+    ],
+)
+def test_what_a_destination_bears_is_not_doubtful(tmp_path: Path, environ: dict[str, str]) -> None:
+    assert read(tmp_path, environ).warnings == ()
+
+
+def test_tls_is_doubtful_where_the_server_knows_none(tmp_path: Path) -> None:
+    """At a backup elsewhere too; and the URL's key is not shown."""
+    secure, stream_key = url(host="h").replace("rtmp:", "rtmps:"), key()
+    backup = url(stream_key, host="other").replace("rtmp:", "rtmps:")
+    environ = {"RTMP_PRESET": "ovenmediaengine", "RTMP_URL": secure, "RTMP_BACKUP_URL": backup}
+    warnings = read(tmp_path, environ).warnings
+    assert [warning.partition(":")[0] for warning in warnings] == ["camera/h.example", "camera/h.example-backup"]
+    assert all("OvenMediaEngine has no RTMPS: write rtmp://" in warning for warning in warnings)
+    assert stream_key not in str(warnings)
+
+
 @pytest.mark.parametrize("name", [".env", "ftp-stream.toml"])
 def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"# caf\xe9\n")

@@ -154,6 +154,21 @@ def test_a_misspelt_setting_is_doubtful_and_no_fault(command: Command, place: Pa
     assert "did you mean MAX_LAG?" in said.out
 
 
+def test_what_a_destination_does_not_bear_is_doubtful_offline_too(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {
+        "RTMP_URL": "rtmps://192.0.2.1/app/key",
+        "RTMP_PRESET": "ovenmediaengine",
+        "IDLE": "off",
+    }.items():
+        monkeypatch.setenv(name, value)
+    said = command("check", "--offline")
+    assert said.status == 0
+    assert "has no RTMPS" in said.out
+    assert "set IDLE to hold or slate" in said.out
+
+
 # --- what cameras upload against what destinations ask for ------------------------------------------------------------
 
 HOST = "rtmp://192.0.2.1/app/{}"  # a documentation address: never reached, the checks are offline

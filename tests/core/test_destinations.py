@@ -99,6 +99,10 @@ def test_only_ovenmediaengine_minds_b_frames() -> None:
     assert [name for name, preset in PRESETS.items() if not preset.b_frames] == ["ovenmediaengine"]
 
 
+def test_only_ovenmediaengine_has_no_tls() -> None:
+    assert [name for name, preset in PRESETS.items() if not preset.rtmps] == ["ovenmediaengine"]
+
+
 def test_hevc_headers_change_only_where_that_is_known() -> None:
     """MediaMTX drops the second SequenceStart of Enhanced RTMP."""
     bear = {name for name, preset in PRESETS.items() if HEVC in preset.new_headers}

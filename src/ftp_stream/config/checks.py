@@ -1,4 +1,4 @@
-"""What must hold between settings that are each allowed by themselves."""
+"""What must, and what had better, hold between settings that are each allowed by themselves."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ftp_stream.config.variables import Idle
 from ftp_stream.rtmp.url import parse_url
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ftp_stream.config.settings import CameraSettings
 
-__all__ = ["check_together", "real"]
+__all__ = ["check_together", "doubts", "real"]
 
 
 def check_together(cameras: Sequence[CameraSettings], state_dir: Path, problems: list[str]) -> None:
@@ -84,6 +85,25 @@ def _check_destinations(cameras: Sequence[CameraSettings], problems: list[str]) 
                 problems.append(
                     f"{first} and {stream} have the same URL ({url.masked}), but a server takes one publisher of a "
                     "name: give each a stream key of its own"
+                )
+
+
+def doubts(cameras: Sequence[CameraSettings]) -> Iterator[str]:
+    """Yield what of the settings a destination does not bear by what is known of it, each with its cure."""
+    for camera in cameras:
+        for destination in camera.destinations:
+            if destination.url is None:  # our own receiver bears all
+                continue
+            stream, preset = f"{camera.name}/{destination.name}", destination.preset
+            if camera.idle is Idle.OFF and preset.longest_silence is not None:
+                yield (
+                    f"{stream}: IDLE=off sends nothing while no file is there, and {preset.title} may end a publish "
+                    f"after {preset.longest_silence:g} s of that: set IDLE to hold or slate"
+                )
+            if parse_url(destination.url.get_secret_value()).secure and not preset.rtmps:
+                yield (
+                    f"{stream}: the URL begins with rtmps://, but {preset.title} has no RTMPS: write rtmp://, unless "
+                    "something before it takes off the TLS"
                 )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from ftp_stream.config.backup import backup_of
-from ftp_stream.config.checks import check_together, real
+from ftp_stream.config.checks import check_together, doubts, real
 from ftp_stream.config.settings import CameraSettings, DestinationSettings, Settings
 from ftp_stream.config.sources import DEFAULTS, DOTENV, ENVIRONMENT, TOML, Layer, from_environ, read_dotenv, read_toml
 from ftp_stream.config.tables import VARIABLE_KEYS, camera_tables, shown, top_layer
@@ -83,7 +83,7 @@ class _Loading:
             common.log_level,
             self._tables,
             self._origin,
-            tuple(self._warnings()),
+            (*self._warnings(), *doubts(cameras)),
         )
 
     # --- cameras ----------------------------------------------------------------------------------------------------

@@ -49,7 +49,8 @@ class Preset:
     hosts: tuple[str, ...] = ()  # domains that choose it, with all below them
     codecs: frozenset[VideoCodec] = _AVC  # that it takes as they are
     audio: AudioConfig = DEFAULT_AUDIO  # what silence and other audio than AAC become
-    needs_audio: bool = True  # a publish without audio is refused, or not shown
+    rtmps: bool = True  # it can be reached by TLS
+    needs_audio: bool = True  # a publish without audio is refused, or not shown: for people, since we always send one
     longest_silence: float | None = None  # seconds without any message that it bears; None: no limit is known
     new_headers: frozenset[VideoCodec] = frozenset()  # codecs whose parameters may change within a session
     session_limit: float = _WIRE  # seconds after which a session is renewed by plan
@@ -126,6 +127,7 @@ _OVENMEDIAENGINE: Final = Preset(
     "Its WebRTC output stutters with B-frames. It takes H.265 only where E-RTMP is switched on there: then set "
     "VIDEO=copy. It has no RTMPS.",
     codecs=_AVC,  # HEVC over E-RTMP is experimental and off by default [S]
+    rtmps=False,  # its RTMP provider listens on plain TCP alone [S]
     needs_audio=True,  # CheckReadyToPublish waits for both tracks, or for more than 250 messages [S]
     longest_silence=3.0,  # before the stream is published, up to 0.20 [S]
     new_headers=_AVC,  # ProcessH264AVCCStream takes it over [S]; LLHLS since 0.21 only [D]
