@@ -125,12 +125,13 @@ _OVENMEDIAENGINE: Final = Preset(
     "ovenmediaengine",
     "OvenMediaEngine",
     "Its WebRTC output stutters with B-frames. It takes H.265 only where E-RTMP is switched on there: then set "
-    "VIDEO=copy. It has no RTMPS.",
+    "VIDEO=copy. It has no RTMPS. Up to version 0.20 its LL-HLS breaks where the size or profile of the pictures "
+    "changes.",
     codecs=_AVC,  # HEVC over E-RTMP is experimental and off by default [S]
     rtmps=False,  # its RTMP provider listens on plain TCP alone [S]
     needs_audio=True,  # CheckReadyToPublish waits for both tracks, or for more than 250 messages [S]
     longest_silence=3.0,  # before the stream is published, up to 0.20 [S]
-    new_headers=_AVC,  # ProcessH264AVCCStream takes it over [S]; LLHLS since 0.21 only [D]
+    new_headers=_AVC,  # ProcessH264AVCCStream takes it over [S]; LL-HLS since 0.21 only: #2255, #2256 [D]
     b_frames=False,  # docs/troubleshooting.md: "video will be stuttered" [D]
 )
 _SRS: Final = Preset(
@@ -172,11 +173,14 @@ _NODE_MEDIA_SERVER: Final = Preset(
 GENERIC: Final = Preset(
     "generic",
     "a server of unknown kind",
-    "The cautious choice for what nothing is known of. If it is one of these servers, name it in RTMP_PRESET.",
+    "The cautious choice for what nothing is known of. If it is one of these servers, name it in RTMP_PRESET. A change "
+    "of the pictures stays within the session, a choice of ours: what relays bears it, and a new session costs every "
+    "viewer a gap.",
     codecs=_AVC,  # what every server takes
     needs_audio=True,  # servers settle on the tracks at the start, and some want both
     longest_silence=3.0,  # the shortest of all that are known
-    new_headers=_AVC,  # relays bear it, and a new session costs every viewer more
+    new_headers=_AVC,  # [ours]: nginx and node-media-server, which most servers are like, bear it [V]; OvenMediaEngine
+    # up to 0.20 (LL-HLS) does not, and a new session costs every viewer a gap, at each dusk and dawn
 )
 
 PRESETS: Final[Mapping[str, Preset]] = {
