@@ -61,11 +61,6 @@ class Preset:
     first_retry: float = FIRST  # seconds before the first new try
     longest_retry: float = CEILING  # seconds between two tries at most
 
-    @property
-    def headers_may_change(self) -> bool:
-        """Whether a new AVC sequence header within a session is borne."""
-        return VideoCodec.AVC in self.new_headers
-
 
 # Help page 2853702 [D]: for HEVC and AV1 the upper end of its range, for H.264 what it recommends, which for 1080p30 is
 # [M] and up to 720p the upper end of the range too.
