@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.text import Text
 
 from ftp_stream import logs
@@ -12,7 +12,18 @@ from ftp_stream.config import DestinationSettings, Settings, load
 from ftp_stream.rtmp.url import RtmpUrl, parse_url
 from ftp_stream.view import plain
 
-__all__ = ["CANNOT_START", "FAULT", "HOW_TO_REACH", "OK", "SETTINGS", "complain", "load_settings", "out", "rtmp_url"]
+__all__ = [
+    "CANNOT_START",
+    "FAULT",
+    "HOW_TO_REACH",
+    "OK",
+    "SETTINGS",
+    "complain",
+    "load_settings",
+    "out",
+    "rtmp_url",
+    "show",
+]
 
 OK = 0
 FAULT = 1  # it ran, and the answer is no
@@ -21,6 +32,16 @@ SETTINGS = "FTP_STREAM_SETTINGS"  # variable of the environment: the file to rea
 HOW_TO_REACH = "set RTMP_URL in .env to where the stream shall go: rtmp://HOST/APP/KEY or rtmps://HOST/APP/KEY"
 
 out = Console(highlight=False, soft_wrap=False)
+
+
+def show(*parts: RenderableType) -> None:
+    """Print on standard output; into a pipe or a file without the spaces that fill up a table's lines."""
+    if out.is_terminal:
+        out.print(*parts, sep="\n")
+        return
+    with out.capture() as captured:
+        out.print(*parts, sep="\n")
+    out.file.writelines(f"{line.rstrip()}\n" for line in captured.get().splitlines())
 
 
 def complain(words: str) -> None:
