@@ -19,6 +19,7 @@ from av.video.frame import PictureType, VideoFrame
 
 from ftp_stream.core.encoding import bitrate, is_high_definition, level
 from ftp_stream.media import nal
+from ftp_stream.media.faults import fault_words
 from ftp_stream.media.scaling import MATRICES, PIXELS
 from ftp_stream.model import Encoder, Shape, VideoCodec
 
@@ -118,8 +119,7 @@ def _problem(encoder: Encoder, target: Target) -> str:
 def _reason(kind: _Kind, error: Exception, said: list[str]) -> str:
     if isinstance(error, av.codec.codec.UnknownCodecError):
         return f"this build of FFmpeg has no {kind.codec}"
-    told = (isinstance(error, av.error.FFmpegError) and error.strerror) or str(error)
-    return f"{kind.codec} does not work here ({said[0] if said else told})"
+    return f"{kind.codec} does not work here ({said[0] if said else fault_words(error)})"
 
 
 class H264Encoder:

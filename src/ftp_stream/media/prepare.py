@@ -21,7 +21,8 @@ from ftp_stream.core.inspection import Inspection
 from ftp_stream.errors import SegmentRefused
 from ftp_stream.media import index, sound, times
 from ftp_stream.media.decoding import TimedVideo
-from ftp_stream.media.opening import open_file, open_looking, words
+from ftp_stream.media.faults import fault_words
+from ftp_stream.media.opening import open_file, open_looking
 from ftp_stream.media.places import Places
 from ftp_stream.media.structure import check
 from ftp_stream.media.tracks import VideoTrack
@@ -126,7 +127,7 @@ def _walk(
     except IndexError:
         return ""  # all was read: PyAV 18 stumbles at the end over a stream that appeared on the way (MPEG-TS)
     except av.error.FFmpegError as error:
-        return f"reading stopped before its end: {words(error)}"
+        return f"reading stopped before its end: {fault_words(error)}"
     return ""
 
 

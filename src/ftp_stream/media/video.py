@@ -18,6 +18,7 @@ from ftp_stream.media import times
 from ftp_stream.media.configuration import Look
 from ftp_stream.media.decoding import TimedVideo
 from ftp_stream.media.encode import encode_video
+from ftp_stream.media.faults import fault_words
 from ftp_stream.media.tracks import CODECS, VideoTrack, codec_name, is_copyable
 from ftp_stream.model import Encoder, VideoCodec, VideoConfig
 
@@ -175,8 +176,8 @@ def encoded(
             found = encode_video(container, video, shown, rate, form=form, places=places)
     except av.error.FFmpegError as error:
         if form.encoder in {Encoder.AUTO, Encoder.X264}:
-            raise SegmentRefused(f"its video cannot be encoded: {error.strerror or error}") from error
-        notes.append(f"ENCODER={form.encoder.value} failed: {error.strerror or error}; x264 is used")
+            raise SegmentRefused(f"its video cannot be encoded: {fault_words(error)}") from error
+        notes.append(f"ENCODER={form.encoder.value} failed: {fault_words(error)}; x264 is used")
         software = replace(form, encoder=Encoder.X264)
         return encoded(video, reopen, shown, rate, notes, form=software, places=places)
     notes += found.notes
