@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
+from ftp_stream.core.levels import LEVELS, MACROBLOCK
 from ftp_stream.model import Shape
 
 __all__ = [
@@ -26,20 +27,9 @@ _PLAIN_RATE: Final = 25  # pictures a second where nothing tells
 _MAX_RATE: Final = 120
 _BITS_PER_PIXEL: Final = 0.1  # 1280x720 at 25: 2.3 Mbit/s; 1920x1080 at 25: 5.2; 640x480 at 15: 0.46
 _LEAST, _MOST = 300_000, 16_000_000  # bits per second
-_MACROBLOCK: Final = 16  # pixels
 _MAX_SIDE: Final = 4096  # what decoders of H.264 bear, in hardware and in browsers
-_MAX_MACROBLOCKS: Final = 36_864  # of a picture, level 5.2
-# ITU-T H.264 table A-1: level x 10, macroblocks a second, macroblocks of a picture, bits a second in High profile
-_LEVELS: Final = (
-    (30, 40_500, 1_620, 12_500_000),
-    (31, 108_000, 3_600, 17_500_000),
-    (32, 216_000, 5_120, 25_000_000),
-    (40, 245_760, 8_192, 25_000_000),
-    (42, 522_240, 8_704, 62_500_000),
-    (50, 589_824, 22_080, 168_750_000),
-    (51, 983_040, 36_864, 300_000_000),
-    (52, 2_073_600, 36_864, 300_000_000),
-)
+_LOWEST, _HIGHEST = 30, 52  # levels: whatever plays H.264 bears the lowest, and few more than the highest
+_MAX_MACROBLOCKS: Final = LEVELS[_HIGHEST].size  # of a picture
 _HD_WIDTH, _HD_HEIGHT = 1024, 576  # beyond these, players take colours for those of BT.709
 _SANE_ASPECT: Final = Fraction(4)  # of one pixel; 64:33 is the widest in use
 _SNAP: Final = 0.01  # part of a side by which a picture may be stretched to spare it bars
@@ -78,7 +68,7 @@ def _even(side: int) -> int:
 
 
 def _macroblocks(width: int, height: int) -> int:
-    return -(-width // _MACROBLOCK) * -(-height // _MACROBLOCK)
+    return -(-width // MACROBLOCK) * -(-height // MACROBLOCK)
 
 
 def is_high_definition(shape: Shape) -> bool:
@@ -130,10 +120,12 @@ def bitrate(shape: Shape) -> int:
 def level(shape: Shape, most: int) -> int:
     """Return the level (x 10) that a decoder needs for a shape and a bitrate: by these alone, never by the pictures."""
     size = _macroblocks(shape.width, shape.height)
-    for number, speed_limit, size_limit, rate_limit in _LEVELS:
-        if size <= size_limit and size * shape.frame_rate <= speed_limit and most <= rate_limit:
-            return number
-    return _LEVELS[-1][0]
+    fitting = (
+        number
+        for number, bears in LEVELS.items()
+        if number >= _LOWEST and size <= bears.size and size * shape.frame_rate <= bears.speed and most <= bears.bits
+    )
+    return min(next(fitting, _HIGHEST), _HIGHEST)
 
 
 # --- speed ----------------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from math import gcd
 from typing import Final
 
+from ftp_stream.core.levels import LEVELS, MACROBLOCK
 from ftp_stream.errors import SegmentRefused
 from ftp_stream.media.bits import BitReader, BitWriter, escaped, unescaped
 from ftp_stream.media.nal import record_sets, unit_type
@@ -28,7 +29,6 @@ __all__ = [
     "sps_of",
 ]
 
-MACROBLOCK: Final = 16  # pixels each way
 _SPS, _PPS = 7, 8
 _IDR_SLICE, _REFERENCE_SLICE = b"\x65", b"\x41"  # nal_ref_idc and nal_unit_type
 _ONLY_P, _ONLY_I = 5, 7  # slice_type: all slices of the picture are of this kind
@@ -44,14 +44,6 @@ _SAR: Final = (
     (0, 0), (1, 1), (12, 11), (10, 11), (16, 11), (40, 33), (24, 11), (20, 11), (32, 11),
     (80, 33), (18, 11), (15, 11), (64, 33), (160, 99), (4, 3), (3, 2), (2, 1),
 )  # fmt: skip  # table E-1
-# level_idc: macroblocks a second, macroblocks a picture (table A-1)
-_LEVELS: Final = {
-    10: (1485, 99), 11: (3000, 396), 12: (6000, 396), 13: (11880, 396),
-    20: (11880, 396), 21: (19800, 792), 22: (20250, 1620), 30: (40500, 1620),
-    31: (108000, 3600), 32: (216000, 5120), 40: (245760, 8192), 42: (522240, 8704),
-    50: (589824, 22080), 51: (983040, 36864), 52: (2073600, 36864),
-    60: (4177920, 139264), 61: (8355840, 139264), 62: (16711680, 139264),
-}  # fmt: skip
 _MOST_SIDE: Final = 16_384  # pixels
 _UNSPECIFIED_FORMAT: Final = 5  # video_format
 _MV_RANGE: Final = 10  # log2_max_mv_length: pictures here have no motion, decoders want a likely number
@@ -268,10 +260,10 @@ def _level(like: Like, rate: int) -> int:
     """Return the lowest level for this size and rate, the highest that there is where none is enough."""
     size = like.columns * like.rows
     widest = max(like.columns, like.rows)
-    for level, (speed, most) in _LEVELS.items():
-        if size <= most and size * rate <= speed and widest * widest <= 8 * most:
-            return level
-    return max(_LEVELS)
+    for number, level in LEVELS.items():
+        if size <= level.size and size * rate <= level.speed and widest * widest <= 8 * level.size:
+            return number
+    return max(LEVELS)
 
 
 def _sps_body(like: Like, profile: int, rate: int, matrix: int) -> bytes:

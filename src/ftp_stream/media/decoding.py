@@ -5,18 +5,19 @@ A decoder is told only the number of each packet; whichever pictures it gives th
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
 import av
 import av.error
 
 from ftp_stream.errors import SegmentRefused
+from ftp_stream.media.times import PLAIN_BASE
 from ftp_stream.media.tracks import Frames
 from ftp_stream.model import Row, Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from fractions import Fraction
 
     from av.container import InputContainer
     from av.packet import Packet
@@ -29,7 +30,6 @@ __all__ = ["Decoder", "TimedVideo"]
 
 _KEY: Final = int(Row.KEY)
 _NOWHERE: Final[Place] = (int(Source.SIDECAR), 0, 0)
-_PLAIN_BASE: Final = Fraction(1, 1_000_000)
 _MAX_PIXELS: Final = 8192 * 8192  # of a picture: a few of them fit into the memory that is allowed
 
 
@@ -41,7 +41,7 @@ class TimedVideo:
     def __init__(self, stream: VideoStream) -> None:
         """Take the pictures of ``stream``, of any codec."""
         self.stream = stream
-        self.base = stream.time_base or _PLAIN_BASE
+        self.base = stream.time_base or PLAIN_BASE
         self.frames = Frames()
         self.numbers: list[int] = []  # of the packets that were taken, among all of the track
         self.repeated = 0  # pictures of fragments that overlap what came before, left out

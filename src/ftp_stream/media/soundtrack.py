@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
 import av
@@ -12,6 +11,7 @@ from av.bitstream import BitStreamFilterContext
 
 from ftp_stream.core.aac import parse_config, same_frames
 from ftp_stream.errors import SegmentRefused
+from ftp_stream.media.times import PLAIN_BASE
 from ftp_stream.media.tracks import Frames, codec_name
 from ftp_stream.model import Form, Row, Source
 
@@ -28,7 +28,6 @@ _SOURCE: Final = int(Row.SOURCE_MASK)
 HIDDEN: Final = int(Row.KEY)  # of sound that is to be decoded: nobody is to hear it
 _MAX_HELD: Final = 256 * 1024**2  # bytes; what transport streams carry as audio takes 3 MB a minute at most
 _AS_IT_IS: Final = Form()
-_PLAIN_BASE: Final = Fraction(1, 1_000_000)
 
 
 class AudioTrack:
@@ -37,7 +36,7 @@ class AudioTrack:
     def __init__(self, stream: AudioStream, places: Places, form: Form = _AS_IT_IS) -> None:
         """Take the packets of ``stream``, which are to become what the form says."""
         self.stream = stream
-        self.base = stream.time_base or _PLAIN_BASE
+        self.base = stream.time_base or PLAIN_BASE
         self.frames = Frames()
         self.config: AudioConfig | None = None  # of the AAC that goes as it is
         self.decoded = False  # its packets are to be decoded; their frames' positions are for `payload` alone

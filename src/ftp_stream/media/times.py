@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from fractions import Fraction
 from itertools import islice
 from math import inf
 from operator import sub
@@ -10,10 +11,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from fractions import Fraction
 
 __all__ = [
     "MAX_GAP_US",
+    "PLAIN_BASE",
     "PLAIN_STEP_US",
     "apart",
     "decoding_times",
@@ -24,6 +25,7 @@ __all__ = [
     "steady",
 ]
 
+PLAIN_BASE = Fraction(1, 1_000_000)  # seconds in a tick where a container does not say
 PLAIN_STEP_US = 40_000  # 25 pictures a second: FFmpeg's assumption too where nothing tells
 MAX_GAP_US = 60_000_000  # the longest hole between two frames that is believed to be one
 _JITTER_US = 1_000_000  # a step back shorter than this is an odd stamp, a longer one another clock

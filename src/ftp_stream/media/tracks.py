@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
 from ftp_stream.core.frames import MAX_ROWS
 from ftp_stream.errors import SegmentRefused
 from ftp_stream.media import nal
 from ftp_stream.media.configuration import Configuration
+from ftp_stream.media.times import PLAIN_BASE
 from ftp_stream.model import Row, VideoCodec
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ __all__ = ["CODECS", "Frames", "VideoTrack", "codec_name", "is_copyable"]
 
 CODECS: Final = {"h264": VideoCodec.AVC, "hevc": VideoCodec.HEVC, "av1": VideoCodec.AV1}  # by FFmpeg's names
 _KEY: Final = int(Row.KEY)
-_PLAIN_BASE: Final = Fraction(1, 1_000_000)
 
 
 def codec_name(stream: Stream) -> str:
@@ -74,7 +73,7 @@ class VideoTrack:
     def __init__(self, stream: VideoStream, places: Places) -> None:
         """Take the frames of ``stream``, which `is_copyable`."""
         self.stream = stream
-        self.base = stream.time_base or _PLAIN_BASE
+        self.base = stream.time_base or PLAIN_BASE
         self.codec = CODECS[stream.codec_context.codec.canonical_name]
         self.frames = Frames()
         self.hidden = 0  # pictures that an edit list hides
