@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from ftp_stream.media.places import Place
 
-__all__ = ["Decoder", "TimedVideo"]
+__all__ = ["TimedVideo", "VideoDecoder"]
 
 _KEY: Final = int(Row.KEY)
 _NOWHERE: Final[Place] = (int(Source.SIDECAR), 0, 0)
@@ -70,7 +70,7 @@ class TimedVideo:
         return last is not None and packet.dts is not None and packet.dts <= last
 
 
-class Decoder:
+class VideoDecoder:
     """Decodes a track anew, from its first key frame on."""
 
     def __init__(self, container: InputContainer, video: TimedVideo) -> None:

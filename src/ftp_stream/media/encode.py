@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from ftp_stream.core.encoding import GOP_US, own_shape
 from ftp_stream.core.frames import Columns
 from ftp_stream.errors import SegmentRefused
-from ftp_stream.media.decoding import Decoder
+from ftp_stream.media.decoding import VideoDecoder
 from ftp_stream.media.encoder import H264Encoder, Target, choose
 from ftp_stream.media.scaling import BASE, Scaler
 from ftp_stream.model import Row
@@ -65,24 +65,27 @@ def encode_video(
         OSError: The sidecar cannot be written.
     """
     started = time.monotonic()
-    decoder = Decoder(container, video)
-    run = _Run(form, rate, places)
+    decoder = VideoDecoder(container, video)
+    encoding = _Encoding(form, rate, places)
     for place, frame in decoder.frames():
-        run.take(frame, shown_us[place], decoder.aspect)
-    run.finish()
-    if not run.encoder or not run.sizes:
+        encoding.take(frame, shown_us[place], decoder.aspect)
+    encoding.finish()
+    if not encoding.encoder or not encoding.sizes:
         raise SegmentRefused("none of its pictures can be decoded: it is damaged")
-    notes = (f"{decoder.failed} pictures cannot be decoded and are left out" if decoder.failed else "", *run.notes())
+    notes = (
+        f"{decoder.failed} pictures cannot be decoded and are left out" if decoder.failed else "",
+        *encoding.notes(),
+    )
     return Encoded(
-        columns=run.columns(),
-        record=run.encoder.record,
-        shape=run.shape,
+        columns=encoding.columns(),
+        record=encoding.encoder.record,
+        shape=encoding.shape,
         seconds=time.monotonic() - started,
         notes=tuple(filter(None, notes)),
     )
 
 
-class _Run:
+class _Encoding:
     """One file on its way through scaler and encoder, which its first picture decides on."""
 
     shape: Shape

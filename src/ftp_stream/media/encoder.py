@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from av.packet import Packet
     from av.video.codeccontext import VideoCodecContext
 
-__all__ = ["H264Encoder", "Target", "choose"]
+__all__ = ["EncoderKind", "H264Encoder", "Target", "choose"]
 
 _LIMITED: Final = 1  # AVCOL_RANGE_MPEG
 _PRIMARIES: Final = {True: 1, False: 6}  # AVColorPrimaries and AVColorTransferCharacteristic, as MATRICES
@@ -55,7 +55,7 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class _Kind:
+class EncoderKind:
     """One of FFmpeg's encoders."""
 
     codec: str  # FFmpeg's name
@@ -64,7 +64,7 @@ class _Kind:
     device: str = ""  # FFmpeg's name of what pictures must be uploaded to
 
 
-_X264: Final = _Kind(
+_X264: Final = EncoderKind(
     "libx264",
     {
         "preset": "veryfast",
@@ -75,17 +75,17 @@ _X264: Final = _Kind(
     },
 )
 _HARDWARE: Final = {
-    Encoder.NVENC: _Kind(
+    Encoder.NVENC: EncoderKind(
         "h264_nvenc",
         {"preset": "p4", "profile": "high", "rc": "vbr", "cq": _QUALITY, "forced-idr": "1", "no-scenecut": "1"},
     ),
-    Encoder.QSV: _Kind("h264_qsv", {"preset": "veryfast", "profile": "high", "forced_idr": "1"}, pixels="nv12"),
-    Encoder.V4L2M2M: _Kind("h264_v4l2m2m", {}),
-    Encoder.VAAPI: _Kind("h264_vaapi", {"profile": "high", "rc_mode": "VBR"}, pixels="nv12", device="vaapi"),
+    Encoder.QSV: EncoderKind("h264_qsv", {"preset": "veryfast", "profile": "high", "forced_idr": "1"}, pixels="nv12"),
+    Encoder.V4L2M2M: EncoderKind("h264_v4l2m2m", {}),
+    Encoder.VAAPI: EncoderKind("h264_vaapi", {"profile": "high", "rc_mode": "VBR"}, pixels="nv12", device="vaapi"),
 }
 
 
-def choose(encoder: Encoder, target: Target) -> tuple[_Kind, str]:
+def choose(encoder: Encoder, target: Target) -> tuple[EncoderKind, str]:
     """Return the encoder to use, and why it is not the one that was asked for ("" where it is).
 
     A hardware encoder is tried with one picture of the wanted size, once per process.
@@ -116,7 +116,7 @@ def _problem(encoder: Encoder, target: Target) -> str:
         av.logging.set_level(None)
 
 
-def _reason(kind: _Kind, error: Exception, said: list[str]) -> str:
+def _reason(kind: EncoderKind, error: Exception, said: list[str]) -> str:
     if isinstance(error, av.codec.codec.UnknownCodecError):
         return f"this build of FFmpeg has no {kind.codec}"
     return f"{kind.codec} does not work here ({said[0] if said else fault_words(error)})"
@@ -125,7 +125,7 @@ def _reason(kind: _Kind, error: Exception, said: list[str]) -> str:
 class H264Encoder:
     """Encodes the pictures of one segment, each into one frame, in their order."""
 
-    def __init__(self, kind: _Kind, target: Target, threads: int, rate: float = 0.0) -> None:
+    def __init__(self, kind: EncoderKind, target: Target, threads: int, rate: float = 0.0) -> None:
         """Open an encoder.
 
         Args:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ftp_stream.media.soundtrack import AudioTrack
     from ftp_stream.model import AudioConfig
 
-__all__ = ["Decoder", "Survey", "survey", "take_samples"]
+__all__ = ["AudioDecoder", "Survey", "survey", "take_samples"]
 
 _MAX_PACKET: Final = 1024 * 1024  # bytes; two seconds of the dearest PCM
 _MAX_FRAME: Final = 1024 * 1024  # samples that one packet may give
@@ -33,7 +33,7 @@ _MAX_CHANNELS: Final = 8
 _FINE: Final = 16  # parts of a hertz in which a clock's true rate is counted: 4 in a million of 8 kHz
 
 
-class Decoder:
+class AudioDecoder:
     """Decodes the packets of a track one after the other; what is damaged gives nothing."""
 
     def __init__(self, track: AudioTrack, context: AudioCodecContext) -> None:
@@ -82,7 +82,7 @@ class Survey:
     damaged: int = 0  # packets
 
 
-def survey(track: AudioTrack, decoder: Decoder, check: Callable[[int], None]) -> Survey:
+def survey(track: AudioTrack, decoder: AudioDecoder, check: Callable[[int], None]) -> Survey:
     """Decode a track to see how much sound its packets give.
 
     Args:
@@ -107,7 +107,11 @@ def survey(track: AudioTrack, decoder: Decoder, check: Callable[[int], None]) ->
 
 
 def take_samples(
-    decoder: Decoder, runs: Sequence[Run], config: AudioConfig, span: tuple[float, float], check: Callable[[int], None]
+    decoder: AudioDecoder,
+    runs: Sequence[Run],
+    config: AudioConfig,
+    span: tuple[float, float],
+    check: Callable[[int], None],
 ) -> Iterator[tuple[int, list[memoryview]]]:
     """Decode a track once more and bring it to the rate and the channels of a configuration.
 

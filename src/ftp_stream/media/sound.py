@@ -19,7 +19,7 @@ from ftp_stream.core.frames import Columns, shown_span
 from ftp_stream.errors import EncodingNeeded, SegmentRefused
 from ftp_stream.media import times
 from ftp_stream.media.aacwriter import AacWriter
-from ftp_stream.media.resampling import Decoder, survey, take_samples
+from ftp_stream.media.resampling import AudioDecoder, survey, take_samples
 from ftp_stream.media.runs import lay_runs
 from ftp_stream.media.soundtrack import AudioTrack
 from ftp_stream.media.tracks import codec_name
@@ -179,7 +179,7 @@ def _encoded(track: AudioTrack, pictures: Columns, work: Work) -> Sound | None:
 def _encode(
     track: AudioTrack, pictures: Columns, config: AudioConfig, work: Work, patience: _Patience
 ) -> Columns | None:
-    found = survey(track, Decoder(track, track.stream.codec_context), patience)
+    found = survey(track, AudioDecoder(track, track.stream.codec_context), patience)
     if found.damaged:
         count = len(found.lengths)
         work.notes.append(f"{found.damaged} of {count} packets of its audio are damaged: silence in their place")
@@ -196,6 +196,6 @@ def _encode(
         stream = next((each for each in container.streams.audio if each.index == track.stream.index), None)
         if stream is None:
             raise ValueError("it is another one at the second look")
-        for position, planes in take_samples(Decoder(track, stream.codec_context), runs, config, span, patience):
+        for position, planes in take_samples(AudioDecoder(track, stream.codec_context), runs, config, span, patience):
             writer.write(position, planes)
     return writer.finish()
