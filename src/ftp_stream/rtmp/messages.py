@@ -50,13 +50,9 @@ _U32 = struct.Struct(">I")
 
 
 class UserEvent(IntEnum):
-    """User control events (7.1.7)."""
+    """User control events (7.1.7) that matter to a publisher."""
 
     STREAM_BEGIN = 0
-    STREAM_EOF = 1
-    STREAM_DRY = 2
-    SET_BUFFER_LENGTH = 3
-    STREAM_IS_RECORDED = 4
     PING_REQUEST = 6
     PING_RESPONSE = 7
 
