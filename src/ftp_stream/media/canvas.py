@@ -19,7 +19,7 @@ WHITE_LEVEL: Final = 235  # luma of white in the limited range
 
 
 def rgb(red: int, green: int, blue: int) -> Colour:
-    """Turns 8-bit RGB into limited-range YCbCr (ITU-R BT.601)."""
+    """Return 8-bit RGB as limited-range YCbCr (ITU-R BT.601)."""
     luma = 16 + (65.738 * red + 129.057 * green + 25.064 * blue) / 256
     cb = 128 + (-37.945 * red - 74.494 * green + 112.439 * blue) / 256
     cr = 128 + (112.439 * red - 94.154 * green - 18.285 * blue) / 256
@@ -28,7 +28,7 @@ def rgb(red: int, green: int, blue: int) -> Colour:
 
 @lru_cache(maxsize=512)
 def _ink_over(background: int, level: int) -> bytes:
-    """A translation table from coverage to luma, for letters of this luma on this background."""
+    """Return a translation table from coverage to luma, for letters of this luma on this background."""
     return bytes(round(background + (level - background) * share / 255) for share in range(256))
 
 
@@ -43,7 +43,7 @@ class Canvas:
         self.planes = (bytearray(luma * height), bytearray(cb * (height // 2)), bytearray(cr * (height // 2)))
 
     def copy(self) -> Canvas:
-        """Makes an independent picture like this one."""
+        """Return an independent picture like this one."""
         twin = Canvas.__new__(Canvas)
         twin.width, twin.height, twin.strides = self.width, self.height, self.strides
         luma, cb, cr = self.planes
@@ -51,7 +51,7 @@ class Canvas:
         return twin
 
     def fill(self, x: int, y: int, width: int, height: int, colour: Colour) -> None:
-        """Fills a rectangle, in pixels; what lies outside is left out and odd edges fall on even ones in the chroma."""
+        """Fill a rectangle, in pixels; what lies outside is left out and odd edges fall on even ones in the chroma."""
         x, right = max(0, x), min(self.width, x + width)
         y, bottom = max(0, y), min(self.height, y + height)
         for index, (plane, stride, value) in enumerate(zip(self.planes, self.strides, colour, strict=True)):
@@ -62,7 +62,7 @@ class Canvas:
                 plane[line * stride + start : line * stride + stop] = row
 
     def column(self, x: int, top: int, colour: Colour) -> None:
-        """Fills two columns of pixels from ``top`` to the bottom edge; ``x`` is even."""
+        """Fill two columns of pixels from ``top`` to the bottom edge; ``x`` is even."""
         for offset in (x, x + 1):
             rows = self.height - top
             self.planes[0][top * self.strides[0] + offset :: self.strides[0]] = bytes((colour[0],)) * rows
@@ -71,13 +71,13 @@ class Canvas:
             plane[first * stride + x // 2 :: stride] = bytes((value,)) * (self.height // 2 - first)
 
     def fill_frame(self, frame: VideoFrame) -> None:
-        """Copies the picture to one of FFmpeg's of the same size, whose rows are padded in its own way."""
+        """Copy the picture to one of FFmpeg's of the same size, whose rows are padded in its own way."""
         for plane, drawn, stride in zip(frame.planes, self.planes, self.strides, strict=True):
             gap = bytes(plane.line_size - stride)
             plane.update(b"".join(drawn[at : at + stride] + gap for at in range(0, len(drawn), stride)))
 
     def cut(self, x: int, y: int, width: int, height: int) -> Canvas:
-        """Makes a picture of a rectangle of this one, in even pixels, that has no padding."""
+        """Return a picture of a rectangle of this one, in even pixels, that has no padding."""
         part = Canvas(width, height, (width, width // 2, width // 2))
         for index, (plane, stride, mine) in enumerate(zip(self.planes, self.strides, part.planes, strict=True)):
             shift = 1 if index else 0
@@ -88,7 +88,7 @@ class Canvas:
         return part
 
     def shade(self, x: int, y: int, width: int, height: int, share: float) -> None:
-        """Darkens a rectangle to ``share`` of its light and greys it, so that letters are easy to read on it."""
+        """Darken a rectangle to ``share`` of its light and grey it, so that letters are easy to read on it."""
         darker = bytes(round(16 + max(0, level - 16) * share) for level in range(256))
         greyer = bytes(round(128 + (level - 128) * share) for level in range(256))
         for index, (plane, stride) in enumerate(zip(self.planes, self.strides, strict=True)):
@@ -98,13 +98,13 @@ class Canvas:
                 plane[part] = plane[part].translate(greyer if index else darker)
 
     def disc(self, x: int, y: int, radius: int, colour: Colour) -> None:
-        """Fills a circle around a centre, in pixels."""
+        """Fill a circle around a centre, in pixels."""
         for line in range(-radius, radius, 2):
             half = int(math.sqrt(radius * radius - line * line)) & ~1
             self.fill(x - half, y + line, 2 * half, 2, colour)
 
     def text(self, x: int, y: int, words: str, cell: float, *, wide: float = 0.0, level: int = WHITE_LEVEL) -> None:
-        """Writes letters as far as they lie inside.
+        """Write letters as far as they lie inside.
 
         The background must not change along a row of pixels.
 
