@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from array import array
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -15,8 +16,8 @@ from tests.support.prepared import prepare_file
 
 from ftp_stream.core.destinations import GENERIC, PRESETS
 from ftp_stream.core.status import Board
-from ftp_stream.model import FileId, OrderKey, PreparedSegment, VideoCodec, VideoConfig
-from ftp_stream.report import StreamReport
+from ftp_stream.model import FileId, FrameTable, OrderKey, PreparedSegment, VideoCodec, VideoConfig
+from ftp_stream.report import CameraReport, StreamReport
 from ftp_stream.shell.frames import FrameReader
 from ftp_stream.supply import Hand, Supply
 
@@ -104,3 +105,41 @@ def test_where_pictures_were_encoded_it_is_told_how_fast(tmp_path: Path, pool: T
 
 def test_an_ordinary_camera_and_a_server_of_unknown_kind_say_nothing(tmp_path: Path, pool: ThreadPoolExecutor) -> None:
     assert wanted(GENERIC, [hand(make(tmp_path / "a.mp4", Clip(seconds=6.0, gop=500, b_frames=2)), pool)]) == []
+
+
+# --- a camera's files -------------------------------------------------------------------------------------------------
+
+
+def noted(*notes: str, path: str = "a.mp4") -> list[tuple[str, str]]:
+    """Prepare one file after the other, each with a note; return level and text of what was logged."""
+    board = Board("", 1, time.time())
+    board.add_camera("gate", "/inbox")
+    video = VideoConfig(VideoCodec.AVC, b"", 64, 48, 25.0)
+    table = FrameTable(b"", array("q"), array("i"), array("q"), array("i"), (), 0, 0)
+    with capture_logs() as logged:
+        report = CameraReport("gate", board, time.time)
+        for note in notes:
+            report.prepared(PreparedSegment(path, FileId(1, 1, 1, 1), "mp4", video, None, table, notes=(note,)))
+    assert {(entry["event"], entry["file"]) for entry in logged} <= {("segment_note", path)}
+    return [(entry["log_level"], entry["note"]) for entry in logged]
+
+
+def test_a_note_is_told_once_whatever_its_numbers() -> None:
+    damaged = "12 pictures are damaged"
+    assert noted(damaged, "13 pictures are damaged", damaged) == [("info", damaged)]
+    assert len(noted("its header tells 9 s, there are 1.5 s", "its header tells 12 s, there are 10.25 s")) == 1
+    assert len(noted("its pictures of 9000x5000 are made smaller", "its pictures of 8000x4500 are made smaller")) == 1
+    assert len(noted("its audio is mp2, not AAC", "its audio is mp3, not AAC")) == 2, "a name is no number"
+
+
+def test_an_encoder_that_was_not_asked_for_is_a_warning() -> None:
+    note = "ENCODER=vaapi: no device; x264 is used"
+    assert noted(note, note) == [("warning", note)]
+
+
+def test_kinds_of_notes_without_end_take_no_memory_without_end() -> None:
+    """The last hundred are known; a camera that has as many is told of again."""
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    notes = [f"it is {one}{two}" for one in letters for two in letters[:5]]
+    assert len(noted(*notes, *notes[-100:])) == len(notes)
+    assert len(noted(*notes, notes[0])) == len(notes) + 1

@@ -6,22 +6,23 @@ import asyncio
 import os
 import secrets
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import av
 import pytest
+from structlog.testing import capture_logs
 from tests.support.files import Clip, make
 from tests.support.world import START, World, eventually, make_reel
 
 from ftp_stream.config import Idle, VideoMode
 from ftp_stream.core.destinations import PRESETS
 from ftp_stream.core.status import Phase
+from ftp_stream.model import Encoder
 from ftp_stream.rtmp.audit import StreamAudit
 from ftp_stream.shell.receiver import Receiver
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.support.world import Reel
 
 
@@ -125,6 +126,23 @@ async def test_video_that_the_destination_does_not_take_is_encoded_once_for_all(
         assert one.current.audio.configs == 1
     assert world.faults == []
     assert not (world.inbox / "_failed").exists()
+
+
+@pytest.mark.skipif(Path("/dev/dri").exists(), reason="what is asked for may work here")
+async def test_why_another_encoder_is_used_than_was_asked_for_stands_in_the_log(
+    world: World, key: str, tmp_path: Path
+) -> None:
+    """Once, however many files it concerns: there is no such device here."""
+    world.encoder = Encoder.VAAPI
+    film = make(tmp_path / "a.avi", Clip(video="mjpeg", pixels="yuvj420p", audio=""))
+    upload(world, film, film, film)
+    with capture_logs() as logged:
+        async with Receiver() as receiver:
+            await played(world, receiver, key)
+    [note] = [each for each in logged if each["event"] == "segment_note" and each["log_level"] == "warning"]
+    assert note["camera"] == "gate"
+    assert note["note"].startswith("ENCODER=vaapi: ")
+    assert note["note"].endswith("x264 is used")
 
 
 async def test_all_is_made_into_the_shape_of_the_first_file_where_all_is_encoded(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 __all__ = ["LARGE", "CameraReport", "StreamReport"]
 
 LARGE = (1 << 20) - 16  # bytes of a frame, above which its message may pass 1 MiB: nginx-rtmp's max_message
+_NUMBER: Final = re.compile(r"\b\d+(?:[.x]\d+)*")  # 12, 1.5, 640x480; not what ends a name, as in mp3
+_KINDS: Final = 100  # of notes that are remembered as told
 
 
 class StreamReport:
@@ -183,6 +186,7 @@ class CameraReport:
         self._log = structlog.get_logger().bind(camera=camera)
         self._standing: frozenset[str] = frozenset()
         self._slow = ""  # what is said of encoding that is slower than real time
+        self._noted: dict[str, None] = {}  # kinds of notes that were told, the oldest first
 
     def turned(self, plan: Plan, heads: Mapping[str, OrderKey | None], problems: Iterable[str]) -> None:
         """A decision was made; a problem that stands is logged once."""
@@ -201,7 +205,13 @@ class CameraReport:
         level(f"file_{verdict.action.value}", file=verdict.file.path, verdict=verdict.kind.value, reason=verdict.reason)
 
     def prepared(self, segment: PreparedSegment) -> None:
-        """A file is ready to play; whether its pictures could be encoded as fast as they were recorded is told once."""
+        """A file is ready to play.
+
+        Each kind of note about a file is told once, and so is whether its pictures could be encoded as fast as they
+        were recorded.
+        """
+        for note in segment.notes:
+            self._note(segment.path, note)
         if not segment.encoded_video:
             return
         words = slowness(segment.table.duration_us, segment.encoding_seconds)
@@ -210,6 +220,16 @@ class CameraReport:
         elif self._slow and not words:
             self._log.info("encoding_keeps_up", file=segment.path)
         self._slow = words
+
+    def _note(self, file: str, note: str) -> None:
+        kind = _NUMBER.sub("#", note)
+        if kind in self._noted:
+            return
+        if len(self._noted) >= _KINDS:
+            del self._noted[next(iter(self._noted))]
+        self._noted[kind] = None
+        level = self._log.warning if note.startswith("ENCODER=") else self._log.info  # another than was asked for
+        level("segment_note", file=file, note=note)
 
     def passed_over(self, stream: str, skip: Skip, *, loses: bool) -> None:
         """A stream does not play a file: all that it shows was played, or (``loses``) it cannot have it."""
