@@ -97,4 +97,6 @@ def _work(at: Bench, settings: str = "") -> _Work:
         "publishes": len(contender.events("connected")),
         "problems": problems(contender),
     }
-    return _Work(figures, tuple(each["encoding"] for each in contender.events("segment_begun") if "encoding" in each))
+    return _Work(
+        figures, tuple(each["encoding_speed"] for each in contender.events("segment_begun") if "encoding_speed" in each)
+    )

@@ -16,8 +16,8 @@ from ftp_stream import __version__
 from ftp_stream.cli import app
 from ftp_stream.config import effective, load
 from ftp_stream.config.variables import NAMES
+from ftp_stream.core.codecs import CODEC_NAMES
 from ftp_stream.core.destinations import PRESETS, Preset
-from ftp_stream.core.shortcomings import CODEC_NAMES
 from ftp_stream.model import VideoCodec
 
 ROOT = Path(__file__).resolve().parent.parent

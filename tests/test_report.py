@@ -16,9 +16,11 @@ from tests.support.prepared import prepare_file
 
 from ftp_stream.core.destinations import GENERIC, PRESETS
 from ftp_stream.core.status import Board
-from ftp_stream.model import FileId, FrameTable, OrderKey, PreparedSegment, VideoCodec, VideoConfig
+from ftp_stream.model import FileFact, FileId, Form, FrameTable, OrderKey, PreparedSegment, VideoCodec, VideoConfig
 from ftp_stream.report import CameraReport, StreamReport
 from ftp_stream.shell.frames import FrameReader
+from ftp_stream.shell.preparer import Preparer
+from ftp_stream.shell.spool import file_id
 from ftp_stream.supply import Hand, Supply
 
 if TYPE_CHECKING:
@@ -87,20 +89,53 @@ def test_each_thing_is_warned_of_when_it_first_comes(tmp_path: Path, pool: Threa
     ]
 
 
-def test_of_pictures_that_were_encoded_here_nothing_is_said(tmp_path: Path, pool: ThreadPoolExecutor) -> None:
-    """What the camera is set to does not matter then."""
-    made = hand(make(tmp_path / "a.mp4", Clip(seconds=12.0, gop=500)), pool)
-    made.segment = replace(made.segment, encoded_video=True)
-    assert wanted(PRESETS["youtube"], [made]) == []
+async def encoded(path: Path, pool: ThreadPoolExecutor, form: Form) -> Hand:
+    """A file in hand whose pictures were really encoded, by a child."""
+    fact = FileFact(path.name, file_id(os.stat(path)))  # noqa: PTH116
+    async with Preparer(path.parent / "state") as preparer:
+        segment = await preparer.prepare(path.parent, fact, form)
+    assert segment.encoded_video
+    return Hand(segment, OrderKey(0.0, ()), 0, FrameReader(os.open(path, os.O_RDONLY), "", pool))
+
+
+AUTO = Form(copied=frozenset({VideoCodec.AVC}), encoded=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "clip", "words"),
+    [
+        ("a.avi", Clip(video="mjpeg", pixels="yuvj420p", audio="", seconds=6.0), "MJPEG"),
+        ("a.mp4", Clip(video="libx265", audio="", seconds=6.0, gop=500), "H.265"),
+    ],
+)
+async def test_that_pictures_are_encoded_is_told_once_with_the_cure(
+    tmp_path: Path, pool: ThreadPoolExecutor, name: str, clip: Clip, words: str
+) -> None:
+    """What else the camera is set to does not matter then."""
+    path = make(tmp_path / name, clip)
+    hands = [await encoded(path, pool, AUTO) for _ in range(2)]
+    [entry] = wanted(PRESETS["twitch"], hands)
+    assert (
+        entry["problem"] == f"Twitch is not known to take {words}: it is made into H.264 here, at the processor's cost"
+    )
+    assert entry["cure"] == "set the camera's video codec to H.264: then nothing is encoded"
+
+
+async def test_where_all_is_encoded_it_is_told_what_the_setting_costs(tmp_path: Path, pool: ThreadPoolExecutor) -> None:
+    path = make(tmp_path / "a.mp4", Clip(audio=""))
+    [entry] = wanted(GENERIC, [await encoded(path, pool, Form(copied=frozenset(), encoded=True))])
+    assert entry["problem"].startswith("everything is made into H.264 here")
+    assert entry["cure"].startswith("set VIDEO=auto")
 
 
 def test_where_pictures_were_encoded_it_is_told_how_fast(tmp_path: Path, pool: ThreadPoolExecutor) -> None:
     """In times real time, so that one sees how near the machine is to falling behind."""
     made, copied = (hand(make(tmp_path / name, Clip(seconds=3.0)), pool) for name in ("a.mp4", "b.mp4"))
-    made.segment = replace(made.segment, encoded_video=True, encoding_seconds=1.5)
+    made.segment = replace(made.segment, encoded_video=True, encoding_seconds=1.5, video_from="mjpeg")
     first, second = told("segment_begun", GENERIC, [made, copied])
-    assert first["encoding"] == pytest.approx(made.segment.table.duration_us / 1.5e6, abs=0.01)
-    assert "encoding" not in second
+    assert first["encoded_from"] == "mjpeg"
+    assert first["encoding_speed"] == pytest.approx(made.segment.table.duration_us / 1.5e6, abs=0.01)
+    assert not {"encoding_speed", "encoded_from"} & second.keys()
 
 
 def test_an_ordinary_camera_and_a_server_of_unknown_kind_say_nothing(tmp_path: Path, pool: ThreadPoolExecutor) -> None:

@@ -348,6 +348,8 @@ class PreparedSegment:
     encoded_video: bool = False  # its pictures are not the camera's own
     encoded_audio: bool = False
     encoding_seconds: float = 0.0  # that the encoding of its pictures took
+    video_from: str = ""  # codec of the camera's own pictures where they were encoded, by FFmpeg's name
+    audio_from: str = ""  # the same of its audio, with its rate
     digest: bytes = b""  # of the file's content
     sidecar: str = ""  # absolute path, "" where every frame stands in the camera's file
     whole: bool = False  # the container proves that the file is complete

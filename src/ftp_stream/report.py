@@ -9,7 +9,7 @@ import structlog
 
 from ftp_stream.core.destinations import GENERIC
 from ftp_stream.core.encoding import slowness, speed
-from ftp_stream.core.shortcomings import figures, shortcomings
+from ftp_stream.core.shortcomings import encoding_cost, figures, shortcomings
 from ftp_stream.core.status import (
     Confirmed,
     Connected,
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from ftp_stream.core.destinations import Preset
+    from ftp_stream.core.shortcomings import Shortcoming
     from ftp_stream.core.status import Board
     from ftp_stream.core.uplink import SlowUplink
     from ftp_stream.errors import StorageError
@@ -83,8 +84,8 @@ class StreamReport:
         recorded_at = hand.key.recorded_at + segment.table.dts_us[segment.table.gops[hand.gop]] / 1e6
         self._board.post(SegmentBegun(self._name, self._wall(), segment.path, recorded_at, seam))
         duration = round(segment.table.duration_us / 1e6, 3)
-        encoded = round(speed(segment.table.duration_us, segment.encoding_seconds), 2)
-        given = {"encoding": encoded} if segment.encoded_video else {}  # times real time
+        times = round(speed(segment.table.duration_us, segment.encoding_seconds), 2)  # real time
+        given = {"encoding_speed": times, "encoded_from": segment.video_from} if segment.encoded_video else {}
         self._log.info("segment_begun", file=segment.path, lag=self._lag(hand), seconds=duration, gop=hand.gop, **given)
         if (largest := max(segment.table.size)) > LARGE:
             self._log.warning(
@@ -160,9 +161,13 @@ class StreamReport:
             self._board.post(Confirmed(self._name, wall, counters.frames_confirmed - confirmed, rung))
 
     def _tell_wants(self, segment: PreparedSegment) -> None:
-        """Warn of what of the camera's pictures does not suit the destination: of each thing once."""
-        copied = not segment.encoded_video
-        for each in shortcomings(self._preset, segment.video, figures(segment.table), copied=copied):
+        """Warn of what of the camera's pictures does not suit the destination, or of encoding: of each thing once."""
+        amiss: tuple[Shortcoming, ...]
+        if segment.encoded_video:
+            amiss = (encoding_cost(self._preset, segment.video_from, always=not segment.form.copied),)
+        else:
+            amiss = shortcomings(self._preset, segment.video, figures(segment.table))
+        for each in amiss:
             if each.cure not in self._wanted:
                 self._wanted.add(each.cure)
                 self._log.warning("destination_wants", file=segment.path, problem=each.words, cure=each.cure)

@@ -219,9 +219,18 @@ def test_hevc_is_told_where_it_is_not_taken_and_fine_where_it_is(
         lines = checked(command, monkeypatch, RTMP_PRESET="nginx-rtmp", VIDEO=mode)
         assert any("not known to take H.265" in line for line in lines)
         assert words in " ".join(lines)
-    for preset, mode in (("srs", "auto"), ("srs", "h264")):
-        lines = checked(command, monkeypatch, RTMP_PRESET=preset, VIDEO=mode)
-        assert any(line.startswith("✔") and "10_00.mp4 suits SRS: H.265 64x48, 25 pictures" in line for line in lines)
+    lines = checked(command, monkeypatch, RTMP_PRESET="srs", VIDEO="auto")
+    assert any(line.startswith("✔") and "10_00.mp4 suits SRS: H.265 64x48, 25 pictures" in line for line in lines)
+
+
+def test_where_everything_is_encoded_that_is_told_and_not_the_camera_s_key_frames(
+    command: Command, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload(place, "10_00.mp4", Clip(seconds=6.0, gop=150))
+    lines = checked(command, monkeypatch, RTMP_PRESET="youtube", VIDEO="h264")
+    assert not any("key frames" in line for line in lines)
+    [index] = [number for number, line in enumerate(lines) if "everything is made into H.264 here" in line]
+    assert lines[index + 1].strip() == "set VIDEO=auto: YouTube Live takes H.264 as the camera made it"
 
 
 def test_the_newest_file_that_can_be_read_counts(

@@ -102,6 +102,21 @@ def test_what_was_encoded_is_told() -> None:
     assert read(*told(encode(replace(FOUND, encoded_audio=True)))).encoded_audio is True
 
 
+def test_what_it_was_encoded_from_is_told() -> None:
+    got = read(*told(encode(FOUND)))
+    assert (got.video_from, got.audio_from) == ("", "")
+    made = replace(FOUND, video_from="mjpeg\x1b", audio_from="pcm_mulaw 8000 Hz")
+    got = read(*told(encode(made)))
+    assert (got.video_from, got.audio_from) == ("mjpeg?", "pcm_mulaw 8000 Hz")
+    for name in ("video_from", "audio_from"):
+        header, columns = told(encode(replace(FOUND, **{name: "x" * 65})))
+        with pytest.raises(SegmentRefused, match=DAMAGED):
+            read(header, columns)
+        header = json.dumps(json.loads(told(encode(FOUND))[0]) | {name: 5}).encode()
+        with pytest.raises(SegmentRefused, match=DAMAGED):
+            read(header, columns)
+
+
 def test_changes_are_told_by_picture_and_read_by_gop() -> None:
     """Pictures are what a walk counts; groups of pictures are what a session starts with."""
     night = VideoConfig(VideoCodec.AVC, b"\x01\x64\x00\x0b\xff", 320, 240, 12.5)

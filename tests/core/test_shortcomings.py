@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ftp_stream.core.destinations import GENERIC, PRESETS
-from ftp_stream.core.shortcomings import Figures, figures, shortcomings
+from ftp_stream.core.shortcomings import Figures, encoding_cost, figures, shortcomings
 from ftp_stream.model import FrameTable, Row, VideoCodec, VideoConfig
 
 FULL_HD = VideoConfig(VideoCodec.AVC, b"", 1920, 1080, 25.0)
@@ -74,8 +74,8 @@ def test_any_table_has_figures(pictures: int, gop: int, step_us: int, size: int)
 # --- shortcomings ---------------------------------------------------------------------------------------------------
 
 
-def told(preset, found: Figures = FINE, video: VideoConfig = FULL_HD, *, copied: bool = True) -> list[tuple[str, str]]:
-    return [(each.words, each.cure) for each in shortcomings(preset, video, found, copied=copied)]
+def told(preset, found: Figures = FINE, video: VideoConfig = FULL_HD) -> list[tuple[str, str]]:
+    return [(each.words, each.cure) for each in shortcomings(preset, video, found)]
 
 
 @pytest.mark.parametrize("preset", PRESETS.values(), ids=PRESETS)
@@ -129,14 +129,11 @@ def test_a_bitrate_beyond_the_table_is_told_with_the_one_to_set(mbit: float, *, 
         assert cure == "set the camera's bitrate to at most 10000 kbit/s"
 
 
-def test_a_codec_that_is_not_taken_is_told_however_it_is_handled() -> None:
+def test_a_codec_that_is_not_taken_is_told() -> None:
     hevc = replace(FULL_HD, codec=VideoCodec.HEVC)
     [(words, cure)] = told(PRESETS["nginx-rtmp"], video=hevc)
     assert words == "nginx with its RTMP module is not known to take H.265"
     assert cure == "set the camera's video codec to H.264, or set VIDEO=auto"
-    [(words, cure)] = told(PRESETS["nginx-rtmp"], video=hevc, copied=False)
-    assert words.endswith("it is made into H.264 here, at the processor's cost")
-    assert cure == "set the camera's video codec to H.264: then nothing is encoded"
     [(_, cure)] = told(PRESETS["srs"], video=replace(FULL_HD, codec=VideoCodec.AV1))
     assert "to H.264 or H.265," in cure
     [(_, cure)] = told(GENERIC, video=hevc)
@@ -144,8 +141,34 @@ def test_a_codec_that_is_not_taken_is_told_however_it_is_handled() -> None:
     assert told(YOUTUBE, video=hevc) == []
 
 
-def test_of_pictures_that_are_encoded_here_the_camera_s_figures_do_not_matter() -> None:
-    assert told(YOUTUBE, Figures(300.0, reordered=True, bitrate=1e9), copied=False) == []
+@pytest.mark.parametrize(
+    ("preset", "codec", "name"),
+    [("nginx-rtmp", "hevc", "H.265"), ("srs", "mjpeg", "MJPEG"), ("twitch", "mpeg4", "MPEG-4"), ("srs", "av1", "AV1")],
+)
+def test_what_encoding_costs_is_told_with_the_codec_to_set(preset: str, codec: str, name: str) -> None:
+    found = encoding_cost(PRESETS[preset], codec, always=False)
+    assert f"is not known to take {name}: it is made into H.264 here, at the processor's cost" in found.words
+    choice = "H.264 or H.265" if preset == "srs" else "H.264"
+    assert found.cure == f"set the camera's video codec to {choice}: then nothing is encoded"
+
+
+def test_the_kind_of_server_is_asked_for_where_some_kind_takes_what_the_camera_sends() -> None:
+    assert "RTMP_PRESET" in encoding_cost(GENERIC, "hevc", always=False).cure
+    assert "RTMP_PRESET" not in encoding_cost(GENERIC, "mjpeg", always=False).cure
+
+
+def test_where_everything_is_encoded_the_cure_is_the_setting() -> None:
+    found = encoding_cost(YOUTUBE, "hevc", always=True)
+    assert found.words == "everything is made into H.264 here, at the processor's cost (VIDEO=h264)"
+    assert found.cure == "set VIDEO=auto: YouTube Live takes H.265 as the camera made it"
+    assert "H.264, and VIDEO=auto: then" in encoding_cost(PRESETS["twitch"], "hevc", always=True).cure
+
+
+def test_pictures_of_a_kind_that_is_taken_may_be_none_that_can_be_sent() -> None:
+    """As AV1 without the record that RTMP wants."""
+    found = encoding_cost(YOUTUBE, "av1", always=False)
+    assert found.words.startswith("its AV1 cannot be sent as it is: it is made into H.264")
+    assert found.cure.startswith("set the camera's video codec to H.264:")
 
 
 def test_all_that_is_amiss_is_told_at_once() -> None:

@@ -9,8 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ftp_stream.cli.common import load_settings, out, show
+from ftp_stream.core.codecs import CODEC_NAMES
 from ftp_stream.core.destinations import PRESETS, BitrateLimit, Preset
-from ftp_stream.core.shortcomings import CODEC_NAMES
 from ftp_stream.errors import ConfigError
 from ftp_stream.model import AudioConfig, VideoCodec
 

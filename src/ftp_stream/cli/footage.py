@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from ftp_stream.config import CameraSettings, DestinationSettings
+from ftp_stream.config import CameraSettings, DestinationSettings, VideoMode
+from ftp_stream.core.codecs import CODEC_NAMES, CODECS
 from ftp_stream.core.plan import decide
-from ftp_stream.core.shortcomings import CODEC_NAMES, Figures, figures, shortcomings
+from ftp_stream.core.shortcomings import Figures, encoding_cost, figures, shortcomings
 from ftp_stream.errors import SegmentRefused, StorageError
 from ftp_stream.model import CameraState, FileFact, PreparedSegment, VerdictKind
 from ftp_stream.shell.preparer import Preparer
@@ -91,7 +92,11 @@ def _held(destination: DestinationSettings, segment: PreparedSegment, camera: st
     preset, video, found = destination.preset, segment.video, figures(segment.table)
     what = f"{camera}/{destination.name}"
     copied = video.codec in destination.video.copied(preset.codecs)
-    amiss = shortcomings(preset, video, found, copied=copied)
+    if copied:
+        amiss = shortcomings(preset, video, found)
+    else:
+        name = next(name for name, codec in CODECS.items() if codec is video.codec)
+        amiss = (encoding_cost(preset, name, always=destination.video is VideoMode.H264),)
     for each in amiss:
         yield Sight(what, suits=False, words=f"{segment.path}: {each.words}", cure=each.cure)
     if not amiss:

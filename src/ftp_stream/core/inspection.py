@@ -41,6 +41,7 @@ __all__ = [
 _VIDEO_ROW, _AUDIO_ROW = 33, 25  # bytes of a row: flags and four, or three, columns of 64 bits
 _MAX_NOTES: Final = 32
 _MAX_CHANGES: Final = 1000
+_MAX_NAME: Final = 64  # characters of a codec's name
 _KEY: Final = int(Row.KEY)
 MAX_SIDE: Final = 16_384  # pixels
 _MAX_RATE: Final = 1000.0  # pictures a second
@@ -66,6 +67,8 @@ class Inspection:
     encoded_video: bool = False
     encoded_audio: bool = False
     encoding_seconds: float = 0.0  # that the encoding of its pictures took
+    video_from: str = ""  # codec that the pictures had before they were encoded, by FFmpeg's name
+    audio_from: str = ""  # the same of the audio, with its rate
     aspect: tuple[int, int] = (1, 1)  # of one pixel, width to height
 
 
@@ -84,6 +87,8 @@ class Prepared:
     encoded_video: bool = False
     encoded_audio: bool = False
     encoding_seconds: float = 0.0
+    video_from: str = ""
+    audio_from: str = ""
 
 
 # --- the child's side -------------------------------------------------------------------------------------------------
@@ -111,6 +116,8 @@ def encode(found: Inspection) -> list[bytes | memoryview]:
         "encoded_video": found.encoded_video,
         "encoded_audio": found.encoded_audio,
         "encoding_seconds": found.encoding_seconds,
+        "video_from": found.video_from,
+        "audio_from": found.audio_from,
     }
     return framed(header, [memoryview(column).cast("B") for column in columns])
 
@@ -224,6 +231,8 @@ def decode(header: bytes, columns: bytes | bytearray, *, file_size: int, sidecar
         encoded_video=told.get("encoded_video") is True,
         encoded_audio=told.get("encoded_audio") is True,
         encoding_seconds=_seconds(told.get("encoding_seconds", 0.0)),
+        video_from=_name(told.get("video_from", "")),
+        audio_from=_name(told.get("audio_from", "")),
     )
 
 
@@ -260,6 +269,12 @@ def _seconds(told: object) -> float:
     if not isinstance(told, int | float) or not 0 <= told < float("inf"):
         raise SegmentRefused(DAMAGED)
     return float(told)
+
+
+def _name(told: object) -> str:
+    if not isinstance(told, str) or len(told) > _MAX_NAME:
+        raise SegmentRefused(DAMAGED)
+    return words(told)
 
 
 def _changes(told: Mapping[str, Any], video: Columns) -> tuple[tuple[int, VideoConfig], ...]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
+from ftp_stream.core.codecs import CODEC_NAMES, CODECS, codec_words
 from ftp_stream.core.destinations import GENERIC, bitrate_limit
 from ftp_stream.model import Row, VideoCodec
 
@@ -15,9 +16,8 @@ if TYPE_CHECKING:
     from ftp_stream.core.destinations import Preset
     from ftp_stream.model import FrameTable, VideoConfig
 
-__all__ = ["CODEC_NAMES", "Figures", "Shortcoming", "figures", "shortcomings"]
+__all__ = ["Figures", "Shortcoming", "encoding_cost", "figures", "shortcomings"]
 
-CODEC_NAMES: Final = {VideoCodec.AVC: "H.264", VideoCodec.HEVC: "H.265", VideoCodec.AV1: "AV1"}  # as cameras say it
 _TOLERANCE: Final = 1.1  # cameras keep to what they are set to only so far
 _AUDIO: Final = int(Row.AUDIO)
 
@@ -51,8 +51,34 @@ def figures(table: FrameTable) -> Figures:
     )
 
 
-def shortcomings(preset: Preset, video: VideoConfig, found: Figures, *, copied: bool) -> tuple[Shortcoming, ...]:
-    """Return what does not suit a destination, most serious first.
+def encoding_cost(preset: Preset, codec: str, *, always: bool) -> Shortcoming:
+    """Return what encoding costs and how to do without it, where pictures are made into H.264 that suits.
+
+    Args:
+        preset: The destination's.
+        codec: What the camera sends, by FFmpeg's name.
+        always: All is encoded, by VIDEO=h264; else only what the destination does not take.
+    """
+    name, published = codec_words(codec), CODECS.get(codec)
+    made = "made into H.264 here, at the processor's cost"
+    if published not in preset.codecs:
+        other = _other_codec(preset, named=published is not None)
+        return Shortcoming(
+            f"{preset.title} is not known to take {name}: it is {made}",
+            f"{other}{', and VIDEO=auto' if always else ''}: then nothing is encoded",
+        )
+    if always:
+        return Shortcoming(
+            f"everything is {made} (VIDEO=h264)", f"set VIDEO=auto: {preset.title} takes {name} as the camera made it"
+        )
+    return Shortcoming(
+        f"its {name} cannot be sent as it is: it is {made}",
+        "set the camera's video codec to H.264: then nothing is encoded",
+    )
+
+
+def shortcomings(preset: Preset, video: VideoConfig, found: Figures) -> tuple[Shortcoming, ...]:
+    """Return what of pictures that go as the camera made them does not suit a destination, most serious first.
 
     Audio is not among it: what the camera's lacks is made up for.
 
@@ -60,23 +86,14 @@ def shortcomings(preset: Preset, video: VideoConfig, found: Figures, *, copied: 
         preset: The destination's.
         video: The camera's.
         found: Its figures.
-        copied: The pictures go as the camera made them. Else they are made into H.264 that suits, and only the cost of
-            it can be amiss.
     """
-    return tuple(_shortcomings(preset, video, found)) if copied else tuple(_cost(preset, video))
-
-
-def _cost(preset: Preset, video: VideoConfig) -> Iterator[Shortcoming]:
-    if video.codec not in preset.codecs:
-        yield Shortcoming(
-            f"{_unknown(preset, video)}: it is made into H.264 here, at the processor's cost",
-            f"{_other_codec(preset)}: then nothing is encoded",
-        )
+    return tuple(_shortcomings(preset, video, found))
 
 
 def _shortcomings(preset: Preset, video: VideoConfig, found: Figures) -> Iterator[Shortcoming]:
     if video.codec not in preset.codecs:
-        yield Shortcoming(_unknown(preset, video), f"{_other_codec(preset)}, or set VIDEO=auto")
+        unknown = f"{preset.title} is not known to take {CODEC_NAMES[video.codec]}"
+        yield Shortcoming(unknown, f"{_other_codec(preset, named=True)}, or set VIDEO=auto")
     if found.reordered and not preset.b_frames:
         yield Shortcoming(
             f"the pictures have B-frames, with which {preset.title} stutters",
@@ -103,11 +120,8 @@ def _long_gops(preset: Preset, video: VideoConfig, found: Figures) -> Shortcomin
     )
 
 
-def _unknown(preset: Preset, video: VideoConfig) -> str:
-    return f"{preset.title} is not known to take {CODEC_NAMES[video.codec]}"
-
-
-def _other_codec(preset: Preset) -> str:
+def _other_codec(preset: Preset, *, named: bool) -> str:
+    """Say which codec to set; ``named``: some kind of server takes what the camera sends."""
     choice = " or ".join(CODEC_NAMES[codec] for codec in VideoCodec if codec in preset.codecs)
-    name_it = ", or RTMP_PRESET to what kind of server it is" if preset is GENERIC else ""
+    name_it = ", or RTMP_PRESET to what kind of server it is" if preset is GENERIC and named else ""
     return f"set the camera's video codec to {choice}{name_it}"

@@ -25,7 +25,7 @@ from ftp_stream.media.faults import fault_words
 from ftp_stream.media.opening import open_file, open_looking
 from ftp_stream.media.places import Places
 from ftp_stream.media.structure import check
-from ftp_stream.media.tracks import VideoTrack
+from ftp_stream.media.tracks import VideoTrack, codec_name
 from ftp_stream.media.video import begin, copied, encoded
 from ftp_stream.model import Row
 
@@ -100,6 +100,8 @@ def prepare(fileno: int, sidecar: BinaryIO, request: PrepareRequest) -> Inspecti
             encoded_video=pictures.is_encoded,
             encoded_audio=heard is not None and heard.encoded,
             encoding_seconds=pictures.encoding_seconds,
+            video_from=codec_name(video.stream) if pictures.is_encoded else "",
+            audio_from=sound.described(audio.stream) if audio and heard and heard.encoded else "",
             aspect=pictures.config.aspect,
         )
 

@@ -27,13 +27,14 @@ from ftp_stream.media.tracks import codec_name
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from av.audio.stream import AudioStream
     from av.container import InputContainer
 
     from ftp_stream.core.request import PrepareRequest
     from ftp_stream.media.places import Places
     from ftp_stream.model import AudioConfig
 
-__all__ = ["Sound", "Work", "lay", "pick"]
+__all__ = ["Sound", "Work", "described", "lay", "pick"]
 
 _INSTEAD: Final = ": silence is sent instead"
 _PLAIN_US: Final = 20_000  # a packet without a length of its own lasts as long as one of most telephones
@@ -74,6 +75,11 @@ def pick(container: InputContainer, work: Work) -> AudioTrack | None:
     if streams:
         work.notes.append(f"its audio is {codec_name(streams[0])}, not AAC{_INSTEAD}")
     return None
+
+
+def described(stream: AudioStream) -> str:
+    """Say what a track is, as FFmpeg names it."""
+    return f"{codec_name(stream)} {stream.codec_context.sample_rate} Hz"
 
 
 def lay(track: AudioTrack, pictures: Columns, work: Work) -> Sound | None:

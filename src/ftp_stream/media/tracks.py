@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from ftp_stream.core.codecs import CODECS
 from ftp_stream.core.frames import MAX_ROWS
 from ftp_stream.errors import SegmentRefused
 from ftp_stream.media import nal
@@ -20,9 +21,8 @@ if TYPE_CHECKING:
 
     from ftp_stream.media.places import Place, Places
 
-__all__ = ["CODECS", "Frames", "VideoTrack", "codec_name", "is_copyable"]
+__all__ = ["Frames", "VideoTrack", "codec_name", "is_copyable"]
 
-CODECS: Final = {"h264": VideoCodec.AVC, "hevc": VideoCodec.HEVC, "av1": VideoCodec.AV1}  # by FFmpeg's names
 _KEY: Final = int(Row.KEY)
 
 

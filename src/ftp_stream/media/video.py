@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import av
 from av.stream import Disposition
 
+from ftp_stream.core.codecs import CODECS
 from ftp_stream.core.encoding import sane_aspect
 from ftp_stream.core.frames import Columns
 from ftp_stream.core.inspection import MAX_SIDE
@@ -19,7 +20,7 @@ from ftp_stream.media.configuration import Look
 from ftp_stream.media.decoding import TimedVideo
 from ftp_stream.media.encode import encode_video
 from ftp_stream.media.faults import fault_words
-from ftp_stream.media.tracks import CODECS, VideoTrack, codec_name, is_copyable
+from ftp_stream.media.tracks import VideoTrack, codec_name, is_copyable
 from ftp_stream.model import Encoder, VideoCodec, VideoConfig
 
 if TYPE_CHECKING:

@@ -262,6 +262,8 @@ class Preparer:
             encoded_video=found.encoded_video,
             encoded_audio=found.encoded_audio,
             encoding_seconds=found.encoding_seconds,
+            video_from=found.video_from,
+            audio_from=found.audio_from,
             digest=content,
             sidecar=path if kept else "",
             whole=found.whole,
