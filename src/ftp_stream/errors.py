@@ -50,7 +50,18 @@ class EncodingNeeded(FtpStreamError):  # noqa: N818 - an answer, no failure
     """A file's pictures, or hours of its sound, must be encoded: it is to be prepared again by whoever may.
 
     The text says why, in words.
+
+    Attributes:
+        codec: Of the pictures, by FFmpeg's name; "" where the sound is what takes long.
+        width: Of the pictures, pixels; 0 where unknown.
+        height: The same.
     """
+
+    def __init__(self, why: str, *, codec: str = "", width: int = 0, height: int = 0) -> None:
+        super().__init__(why)
+        self.codec = codec
+        self.width = width
+        self.height = height
 
 
 class FaultKind(StrEnum):

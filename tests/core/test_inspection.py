@@ -135,9 +135,12 @@ def test_pictures_before_the_first_key_frame_are_no_gop() -> None:
 
 
 def test_that_pictures_must_be_encoded_is_an_answer_of_its_own() -> None:
-    header, columns = told(encode_encoding_needed("its video is mjpeg"))
+    header, columns = told(
+        encode_encoding_needed(EncodingNeeded("its video is mjpeg", codec="mjpeg", width=640, height=480))
+    )
     needed = decode_encoding_needed(header)
     assert isinstance(needed, EncodingNeeded)
+    assert (needed.codec, needed.width, needed.height) == ("mjpeg", 640, 480)
     assert (str(needed), columns) == ("its video is mjpeg", b"")
     assert decode_failure(header) is None
     for other in (encode(FOUND), encode_failure("no video"), encode_ready([])):
@@ -256,9 +259,13 @@ def test_a_change_stands_at_a_later_key_frame(changes: object) -> None:
 
 
 def test_why_pictures_must_be_encoded_is_told_in_words() -> None:
-    assert str(decode_encoding_needed(told(encode_encoding_needed("a\x1bb"))[0])) == "a?b"
+    assert str(decode_encoding_needed(told(encode_encoding_needed(EncodingNeeded("a\x1bb")))[0])) == "a?b"
     with pytest.raises(SegmentRefused, match=DAMAGED):
         decode_encoding_needed(b'{"needs_encoding": 5}')
+    for wrong in ({"codec": "x" * 65}, {"codec": None}, {"width": -1}, {"height": 16_385}, {"height": "5"}):
+        told_wrong = {"needs_encoding": "", "codec": "", "width": 0, "height": 0} | wrong
+        with pytest.raises(SegmentRefused, match=DAMAGED):
+            decode_encoding_needed(json.dumps(told_wrong).encode())
 
 
 def test_an_audio_record_of_another_kind_is_refused() -> None:

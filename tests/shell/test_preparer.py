@@ -20,7 +20,7 @@ from tests.support.prepared import prepare_file
 
 from ftp_stream.core.aac import DEFAULT_AUDIO
 from ftp_stream.core.request import SlateRequest
-from ftp_stream.errors import SegmentRefused, StorageError
+from ftp_stream.errors import EncodingNeeded, SegmentRefused, StorageError
 from ftp_stream.media.avc import Like, configuration
 from ftp_stream.media.slate import make_slate
 from ftp_stream.model import Encoder, FileFact, FileId, Form, Source, VideoCodec
@@ -129,12 +129,22 @@ async def test_pictures_are_encoded_by_children_of_their_own(tmp_path: Path, inb
         assert "mjpeg" in (await refused(preparer, inbox, file)).reason
 
 
+async def test_who_only_looks_hears_that_it_must_be_encoded(tmp_path: Path, inbox: Path) -> None:
+    make(inbox / "a.avi", Clip(video="mjpeg", pixels="yuvj420p", seconds=0.4, width=160, height=120))
+    async with preparing(tmp_path, encodes=False) as preparer:
+        with pytest.raises(EncodingNeeded, match="mjpeg") as caught:
+            await preparer.prepare(inbox, fact(inbox, "a.avi"), Form(encoded=True))
+        assert (caught.value.codec, caught.value.width, caught.value.height) == ("mjpeg", 160, 120)
+        assert sidecars(tmp_path) == []
+
+
 async def test_what_is_asked_for_first_is_encoded_first(tmp_path: Path, inbox: Path) -> None:
     """Also where a look at what comes later is quicker: a stream waits for the first."""
     command = misbehaving(
         tmp_path,
         f"""
             from ftp_stream.core.inspection import encode_encoding_needed
+            from ftp_stream.errors import EncodingNeeded
             size = os.fstat(files[0]).st_size
             if "encode" in sys.argv:
                 with open({str(tmp_path / "order")!r}, "a") as order:
@@ -143,7 +153,7 @@ async def test_what_is_asked_for_first_is_encoded_first(tmp_path: Path, inbox: P
             else:
                 if size == 1:
                     time.sleep(0.5)
-                say(*encode_encoding_needed("it must be"))""",
+                say(*encode_encoding_needed(EncodingNeeded("it must be")))""",
     )
     for size in (1, 2):
         (inbox / f"{size}.mp4").write_bytes(bytes(size))
@@ -162,8 +172,10 @@ async def test_a_child_is_told_for_which_encoder_it_keeps_rights(
 ) -> None:
     deed = """
             from ftp_stream.core.inspection import encode_encoding_needed
+            from ftp_stream.errors import EncodingNeeded
             encodes = "encode" in sys.argv
-            say(*(encode_failure(" ".join(sys.argv[2:])) if encodes else encode_encoding_needed("it must be")))"""
+            needed = encode_encoding_needed(EncodingNeeded("it must be"))
+            say(*(encode_failure(" ".join(sys.argv[2:])) if encodes else needed))"""
     async with preparing(tmp_path, children=1, command=misbehaving(tmp_path, deed)) as preparer:
         with pytest.raises(SegmentRefused) as caught:
             await preparer.prepare(inbox, movie, Form(encoder=encoder))

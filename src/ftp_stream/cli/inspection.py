@@ -2,6 +2,7 @@
 
 import asyncio
 import tempfile
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
@@ -11,9 +12,12 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from ftp_stream.cli.common import FAULT, OK, out
-from ftp_stream.errors import SegmentRefused, StorageError
-from ftp_stream.model import FileFact, FileId, FrameTable, PreparedSegment, Row, Source
+from ftp_stream.cli.common import FAULT, OK, load_settings, out
+from ftp_stream.config import VideoMode
+from ftp_stream.core.aac import DEFAULT_AUDIO
+from ftp_stream.core.codecs import codec_words
+from ftp_stream.errors import ConfigError, EncodingNeeded, SegmentRefused, StorageError
+from ftp_stream.model import FileFact, FileId, Form, FrameTable, PreparedSegment, Row, Source
 from ftp_stream.shell.preparer import Preparer
 from ftp_stream.shell.spool import file_id
 from ftp_stream.view import plain
@@ -22,23 +26,36 @@ __all__ = ["inspect"]
 
 
 _CHANNELS = {1: "mono", 2: "stereo"}
+_AUTO = Form(encoded=True, other_audio=DEFAULT_AUDIO)  # to a destination that takes all that can be sent
 
 
 def inspect(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Video files.")],
 ) -> None:
     """Say what the inspection thinks of files. Exits with 1 when one would be refused."""
-    raise typer.Exit(asyncio.run(_inspect(files)))
+    form = replace(_AUTO, encoded=not _is_only_copied())
+    raise typer.Exit(asyncio.run(_inspect(files, form)))
 
 
-async def _inspect(files: list[Path]) -> int:
+def _is_only_copied() -> bool:
+    """Return whether by the settings here, if there are any, no destination gets encoded pictures."""
+    try:
+        cameras = load_settings().cameras
+    except ConfigError:  # files are looked at wherever they lie
+        return False
+    return all(each.video is VideoMode.COPY for camera in cameras for each in camera.destinations)
+
+
+async def _inspect(files: list[Path], form: Form) -> int:
     status = OK
     with tempfile.TemporaryDirectory(prefix="ftp-stream-inspect-") as directory:
-        async with Preparer(Path(directory)) as preparer:
+        async with Preparer(Path(directory), encodes=False) as preparer:
             for path in files:
                 out.print(Text(plain(str(path)), "bold"))
                 try:
-                    out.print(_told(await _prepare(preparer, path), path.stat().st_size))
+                    out.print(_told(await _prepare(preparer, path, form), path.stat().st_size))
+                except EncodingNeeded as needed:
+                    out.print(_grid(_needed(needed)))
                 except SegmentRefused as refused:
                     status = FAULT
                     out.print(Text(f"  ✖ refused: {plain(refused.reason)}", "red"))
@@ -48,9 +65,9 @@ async def _inspect(files: list[Path]) -> int:
     return status
 
 
-async def _prepare(preparer: Preparer, path: Path) -> PreparedSegment:
+async def _prepare(preparer: Preparer, path: Path, form: Form) -> PreparedSegment:
     real, identity = await asyncio.to_thread(_identify, path)
-    segment = await preparer.prepare(real.parent, FileFact(real.name, identity))
+    segment = await preparer.prepare(real.parent, FileFact(real.name, identity), form)
     preparer.discard(segment)
     return segment
 
@@ -78,11 +95,23 @@ def _told(segment: PreparedSegment, size: int) -> Table:
         "GOPs": _gops(table),
         "bytes": _sources(table),
     }
+    grid = _grid(rows)
+    for note in segment.notes:
+        grid.add_row(Text("  note", "yellow"), Text(plain(note)))
+    return grid
+
+
+def _needed(needed: EncodingNeeded) -> dict[str, str]:
+    """Return what is known of a file that must be encoded, which takes too long to be done for a look."""
+    if not needed.codec:
+        return {"audio": f"{needed}: made into AAC"}
+    return {"video": f"{codec_words(needed.codec)} {needed.width}x{needed.height}: made into H.264 (VIDEO=auto)"}
+
+
+def _grid(rows: dict[str, str]) -> Table:
     grid = Table.grid(padding=(0, 2, 0, 0))
     for name, words in rows.items():
         grid.add_row(Text(f"  {name}", "dim"), Text(plain(words)))
-    for note in segment.notes:
-        grid.add_row(Text("  note", "yellow"), Text(plain(note)))
     return grid
 
 
@@ -92,7 +121,8 @@ def _audio(segment: PreparedSegment) -> str:
         return "none that can be sent: silence in its place"
     frames = sum(1 for flag in segment.table.flags if flag & Row.AUDIO)
     channels = _CHANNELS.get(audio.channels, f"{audio.channels} channels")
-    return f"AAC {audio.sample_rate / 1000:g} kHz, {channels}, {frames} frames"
+    made = f"{segment.audio_from}: made into " if segment.encoded_audio else ""
+    return f"{made}AAC {audio.sample_rate / 1000:g} kHz, {channels}, {frames} frames"
 
 
 def _gops(table: FrameTable) -> str:

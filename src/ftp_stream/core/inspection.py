@@ -134,9 +134,10 @@ def video_header(config: VideoConfig) -> dict[str, object]:
     }
 
 
-def encode_encoding_needed(why: str) -> list[bytes | memoryview]:
-    """Return the report that a file's pictures must be encoded, which was not asked for."""
-    return framed({"needs_encoding": why}, [])
+def encode_encoding_needed(needed: EncodingNeeded) -> list[bytes | memoryview]:
+    """Return the report that a file must be encoded, which was not asked for."""
+    told = {"codec": needed.codec, "width": needed.width, "height": needed.height}
+    return framed({"needs_encoding": str(needed), **told}, [])
 
 
 def encode_failure(
@@ -191,13 +192,20 @@ def decode_failure(header: bytes) -> SegmentRefused | StorageError | None:
 
 
 def decode_encoding_needed(header: bytes) -> EncodingNeeded | None:
-    """Return that a file's pictures must be encoded, and why; ``None`` where the report says another thing.
+    """Return that a file must be encoded, and why; ``None`` where the report says another thing.
 
     Raises:
         SegmentRefused: The report is damaged.
     """
     told = parsed(header)
-    return EncodingNeeded(words(told["needs_encoding"])) if "needs_encoding" in told else None
+    if "needs_encoding" not in told:
+        return None
+    return EncodingNeeded(
+        words(told["needs_encoding"]),
+        codec=_name(told.get("codec")),
+        width=number(told.get("width"), MAX_SIDE),
+        height=number(told.get("height"), MAX_SIDE),
+    )
 
 
 def decode(header: bytes, columns: bytes | bytearray, *, file_size: int, sidecar_limit: int) -> Prepared:

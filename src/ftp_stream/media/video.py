@@ -71,7 +71,9 @@ def begin(
         raise SegmentRefused(f"its video is {name}: FFmpeg cannot decode it")
     words = f"its video is {codec_name(decodable)}"
     if not request.may_encode:
-        raise EncodingNeeded(f"{words}: it must be encoded to H.264")
+        context = decodable.codec_context
+        size = {"width": _side(context.width), "height": _side(context.height)}
+        raise EncodingNeeded(f"{words}: it must be encoded to H.264", codec=codec_name(decodable), **size)
     notes.append(f"{words}: encoded to H.264")
     return TimedVideo(decodable)
 

@@ -100,7 +100,7 @@ def _answer(
         with os.fdopen(fileno, "rb", buffering=0) as file, os.fdopen(sidecar, "wb", buffering=_BUFFER) as aside:
             return serve(file.fileno(), aside, request)
     except EncodingNeeded as needed:
-        return encode_encoding_needed(str(needed))
+        return encode_encoding_needed(needed)
     except SegmentRefused as refused:
         return encode_failure(refused.reason, truncated=refused.truncated, unfit=refused.unfit)
     except MemoryError:

@@ -58,6 +58,7 @@ class Preparer:
         deadline: float = DEADLINE,
         memory: int = MEMORY,
         command: Sequence[str] | None = None,
+        encodes: bool = True,
     ) -> None:
         """Make a pool that starts its children when they are needed.
 
@@ -68,7 +69,9 @@ class Preparer:
             memory: Bytes of address space of each child that encodes no pictures.
             command: What to start in place of the worker; ``memory`` is added as its argument, then ``encode`` for
                 those that encode pictures, then the name of the hardware encoder that they may use.
+            encodes: What must be encoded is; else `prepare` raises `EncodingNeeded` for it, to whoever only looks.
         """
+        self._encodes = encodes
         self._directory = state_dir / "sidecars"
         command = [*(command or (sys.executable, *_WORKER))]
         encoders = max(1, (os.cpu_count() or 1) // ENCODER_CORES)
@@ -114,6 +117,7 @@ class Preparer:
             form: What is to be made of it.
 
         Raises:
+            EncodingNeeded: It must be encoded, by a pool that does not.
             SegmentRefused: It cannot be played, it changed, or its inspection crashed or did not end.
             StorageError: No child can be started, or the disk of the sidecars failed.
         """
@@ -190,6 +194,8 @@ class Preparer:
         try:
             return await job.look
         except EncodingNeeded:
+            if not self._encodes:
+                raise
             if earlier:  # of the same inbox: those that need it too come first, or a stream would wait for two
                 await asyncio.wait(earlier)
             job.errand.check_wanted()
