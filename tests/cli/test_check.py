@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import secrets
 import socket
 import threading
@@ -257,14 +258,50 @@ def test_a_single_file_is_looked_at_once_it_has_settled(
     assert any("10_00.mp4 suits" in line for line in checked(command, monkeypatch, MIN_FILE_AGE="5"))
 
 
-def test_files_that_cannot_go_as_they_are_are_told_once(
+def test_files_that_cannot_be_sent_are_told_once(
     command: Command, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for minute in range(3):
-        upload(place, f"10_0{minute}.avi", Clip(video="mjpeg", pixels="yuvj420p", audio=""))
+        upload(place, f"10_0{minute}.mp4", Clip(video=""))
+    lines = checked(command, monkeypatch)
+    [index] = [number for number, line in enumerate(lines) if line.startswith("!")]
+    assert "camera: footage" in lines[index]
+    assert re.search(r"10_0[12].mp4 cannot be sent: it has no video", lines[index])
+    assert "set the camera to record video" in lines[index + 1]
+
+
+@pytest.mark.parametrize(
+    ("mode", "words", "cure"),
+    [
+        ("auto", "MJPEG: it is made into H.264 here, at the processor's cost", "to H.264 or H.265: then nothing is"),
+        ("h264", "MJPEG: it is made into H.264 here, at the processor's cost", "or H.265, and VIDEO=auto: then"),
+        ("copy", "MJPEG is refused: VIDEO=copy", "set the camera's video codec to H.264, or set VIDEO=auto"),
+    ],
+)
+def test_what_becomes_of_other_video_is_told_for_each_destination(
+    command: Command, place: Path, monkeypatch: pytest.MonkeyPatch, *, mode: str, words: str, cure: str
+) -> None:
+    """Nothing is encoded for it."""
+    upload(place, "10_00.avi", Clip(video="mjpeg", pixels="yuvj420p", audio="pcm_s16le"))
+    lines = checked(command, monkeypatch, RTMP_PRESET="srs", VIDEO=mode)
+    [index] = [number for number, line in enumerate(lines) if line.startswith("!")]
+    assert "camera/192.0.2.1" in lines[index]
+    assert "10_00.avi: " in lines[index]
+    assert words in lines[index]
+    assert cure in lines[index + 1]
+
+
+def test_an_inbox_without_ripe_files_is_told(command: Command, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    upload(place, "10_00.mp4", Clip(), age=10)
     [line] = [line for line in checked(command, monkeypatch) if line.startswith("!")]
-    assert "camera: footage" in line
-    assert "10_02.avi cannot go as it is" in line or "10_01.avi cannot go as it is" in line
+    assert f"no video file in {place}/inbox that is no longer written (MIN_FILE_AGE=30 s)" in line
+
+
+def test_footage_is_held_against_nothing_without_a_destination(command: Command, place: Path) -> None:
+    upload(place, "10_00.mp4", Clip())
+    said = command("check", "--offline")
+    assert said.status == 0
+    assert "not looked at: without RTMP_URL" in said.out
 
 
 def test_a_backup_is_not_told_again(command: Command, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
