@@ -17,9 +17,10 @@ from ftp_stream.core.slate import CHOICES, Field, Moment, Slate
 from ftp_stream.errors import SegmentRefused
 from ftp_stream.media.avc import MACROBLOCK, Like, configuration, parse_sps, sps_of
 from ftp_stream.media.bits import BitReader, unescaped
-from ftp_stream.media.nal import split_prefixed
+from ftp_stream.media.nal import is_parameter_set, leading_sets, record_sets, split_prefixed, unit_type
 from ftp_stream.media.slate import make_slate
 from ftp_stream.media.words import Line, lay_out
+from ftp_stream.model import VideoCodec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -185,6 +186,8 @@ def idr_ids(payload: bytes) -> set[int]:
     """The idr_pic_id of all slices of a key frame."""
     found = set()
     for unit in split_prefixed(payload):
+        if is_parameter_set(unit_type(unit, VideoCodec.AVC), VideoCodec.AVC):
+            continue
         bits = BitReader(unescaped(unit)[1:])
         bits.unsigned(), bits.unsigned(), bits.unsigned(), bits.fixed(8)
         found.add(bits.unsigned())
@@ -196,6 +199,26 @@ def test_key_frames_that_follow_each_other_are_told_apart() -> None:
     slow = made(SHAPES[0], 1.0)
     assert [idr_ids(slow.second(count, PLAIN)[0]) for count in range(4)] == [{0}, {1}, {0}, {1}]
     assert len(made(SHAPES[0], 2.0).keys) == 1
+
+
+@pytest.mark.parametrize("rate", [1.0, 25.0])
+def test_a_key_frame_brings_its_parameter_sets_under_numbers_of_their_own(rate: float) -> None:
+    """What remuxes may know the first header alone: then the slate and the camera's next pictures are decoded still."""
+    slate = made(SHAPES[0], rate)
+    for count in (0, 1):
+        key, *repeats = slate.second(count, PLAIN)
+        sets = leading_sets(split_prefixed(key), VideoCodec.AVC)
+        assert sets == record_sets(slate.video.record, VideoCodec.AVC)
+        sps, pps = (BitReader(unescaped(unit)[at:]) for unit, at in zip(sets, (4, 1), strict=True))
+        assert sps.unsigned() == 31
+        assert (pps.unsigned(), pps.unsigned()) == (255, 31)
+        for payload in (key, *repeats):
+            slices = [unit for unit in split_prefixed(payload) if unit not in sets]
+            assert slices
+            for unit in slices:
+                bits = BitReader(unescaped(unit)[1:])
+                bits.unsigned(), bits.unsigned()
+                assert bits.unsigned() == 255
 
 
 def test_an_unknown_rate_is_a_usual_one() -> None:

@@ -31,6 +31,8 @@ __all__ = [
 
 _SPS, _PPS = 7, 8
 _IDR_SLICE, _REFERENCE_SLICE = b"\x65", b"\x41"  # nal_ref_idc and nal_unit_type
+# Ids of the parameter sets, the highest there are: encoders begin at 0, so a camera's sets stay valid beside them
+_SPS_ID, _PPS_ID = 31, 255
 _ONLY_P, _ONLY_I = 5, 7  # slice_type: all slices of the picture are of this kind
 _FRAME_NUM_BITS: Final = 8
 _NO_DEBLOCKING: Final = 1  # disable_deblocking_filter_idc
@@ -231,7 +233,7 @@ def intra_slice(unit: bytes, form: SliceFormat, first_mb: int, idr_id: int) -> b
     quantiser = form.quantiser + bits.signed()
     if form.deblocking and bits.unsigned() != _NO_DEBLOCKING:
         raise SegmentRefused("the encoder deblocks what it should not")
-    head = BitWriter().unsigned(first_mb, _ONLY_I, 0).fixed(0, _FRAME_NUM_BITS).unsigned(idr_id).fixed(0, 2)
+    head = BitWriter().unsigned(first_mb, _ONLY_I, _PPS_ID).fixed(0, _FRAME_NUM_BITS).unsigned(idr_id).fixed(0, 2)
     head.signed(quantiser - 26).unsigned(_NO_DEBLOCKING).fixed(*bits.rest())
     return escaped(_IDR_SLICE + head.payload())
 
@@ -243,7 +245,7 @@ def skipped_picture(like: Like, frame_num: int) -> bytes:
         like: What the picture is like.
         frame_num: How many pictures precede it since the last IDR picture.
     """
-    bits = BitWriter().unsigned(0, _ONLY_P, 0).fixed(frame_num % (1 << _FRAME_NUM_BITS), _FRAME_NUM_BITS)
+    bits = BitWriter().unsigned(0, _ONLY_P, _PPS_ID).fixed(frame_num % (1 << _FRAME_NUM_BITS), _FRAME_NUM_BITS)
     bits.fixed(0, 3)  # no override of reference indices, no change of their list, no marking
     bits.signed(0).unsigned(_NO_DEBLOCKING, like.columns * like.rows).closed()
     return escaped(_REFERENCE_SLICE + bits.payload())
@@ -267,7 +269,7 @@ def _level(like: Like, rate: int) -> int:
 
 
 def _sps_body(like: Like, profile: int, rate: int, matrix: int) -> bytes:
-    bits = BitWriter().unsigned(0)
+    bits = BitWriter().unsigned(_SPS_ID)
     if profile == _HIGH:
         bits.unsigned(1, 0, 0).fixed(0, 2)  # 4:2:0, 8 bits, 8 bits, no bypass, no scaling
     bits.unsigned(_FRAME_NUM_BITS - 4, 2, 1).fixed(0, 1)  # order as decoded, one reference picture, no gaps
@@ -302,7 +304,7 @@ def _write_vui(bits: BitWriter, aspect: tuple[int, int], rate: int, matrix: int)
 
 
 def _pps_body() -> bytes:
-    bits = BitWriter().unsigned(0, 0).fixed(0b00, 2).unsigned(0, 0, 0).fixed(0, 3)  # CAVLC; one group; no weights
+    bits = BitWriter().unsigned(_PPS_ID, _SPS_ID).fixed(0b00, 2).unsigned(0, 0, 0).fixed(0, 3)  # CAVLC; one group
     bits.signed(0).signed(0).signed(0).fixed(0b100, 3)  # quantisers 26; a word about deblocking in each slice
     return bits.closed().payload()
 

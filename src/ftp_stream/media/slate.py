@@ -1,7 +1,9 @@
 """Makes a slate: a quiet picture with the camera's name, since when nothing came from it, and a clock.
 
 It is like the pictures that the stream sends, in size, shape of the pixels, profile and level, so that no decoder has
-to think anew. A user's own picture takes the place of the plain background; the texts then stand on a band below.
+to think anew. What a decoder must know of it stands in it, before each key frame, under numbers that no camera uses: so
+it needs no header of its own, and the camera's stays valid behind it. A user's own picture takes the place of the plain
+background; the texts then stand on a band below.
 """
 
 from __future__ import annotations
@@ -17,12 +19,12 @@ import av.error
 from av.video.reformatter import ColorRange, Colorspace
 
 from ftp_stream.core.inspection import MAX_SIDE
-from ftp_stream.core.slate import CHOICES, MAX_RATE, Slate
+from ftp_stream.core.slate import CHOICES, MAX_RATE, Piece, Slate
 from ftp_stream.errors import SegmentRefused
 from ftp_stream.media.avc import MACROBLOCK, configuration, parse_sps, skipped_picture, sps_of
 from ftp_stream.media.canvas import Canvas, rgb
 from ftp_stream.media.mosaic import Part, compose
-from ftp_stream.media.nal import prefixed
+from ftp_stream.media.nal import prefixed, record_sets
 from ftp_stream.media.words import lay_out
 from ftp_stream.model import VideoCodec, VideoConfig
 
@@ -74,17 +76,19 @@ def make_slate(fileno: int, request: SlateRequest) -> Slate:
     _draw_still(background, layout, band=pictured)
     parts = [part for line in layout.lines for part in _parts(background, line)]
     rate = min(MAX_RATE, max(1, round(request.frame_rate or _USUAL_RATE)))
+    record = configuration(like, rate, _MATRIX)
+    sets = Piece(None, (b"".join(map(prefixed, record_sets(record, VideoCodec.AVC))),))
     return Slate(
         video=VideoConfig(
             codec=VideoCodec.AVC,
-            record=configuration(like, rate, _MATRIX),
+            record=record,
             width=like.width,
             height=like.height,
             frame_rate=float(rate),
             aspect=like.aspect if all(like.aspect) else (1, 1),
         ),
         # Two key frames in a row, with none between them, must differ in idr_pic_id (7.4.3)
-        keys=tuple(compose(background, parts, quantiser, idr_id) for idr_id in range(2 if rate == 1 else 1)),
+        keys=tuple((sets, *compose(background, parts, quantiser, idr_id)) for idr_id in range(2 if rate == 1 else 1)),
         repeats=tuple(prefixed(skipped_picture(like, number)) for number in range(1, rate)),
     )
 
