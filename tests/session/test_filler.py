@@ -168,17 +168,15 @@ def test_only_the_last_picture_is_held_where_none_is_wanted(noted: Noted, last: 
     assert (filling.hand, slates.asked) == (last, [])
 
 
-@pytest.mark.parametrize("codec", VideoCodec)
-def test_a_destination_that_bears_no_new_header_is_shown_no_slate(
-    clips: Clips, noted: Noted, slates: Slates, codec: VideoCodec
+@pytest.mark.parametrize("headers", [frozenset(), frozenset({VideoCodec.AVC})])
+def test_it_is_shown_whatever_headers_a_destination_bears(
+    noted: Noted, last: Hand, slates: Slates, headers: frozenset[VideoCodec]
 ) -> None:
-    """It would end the publish, and the slate brings a header of its own."""
-    noted.supply.held = clips.hand(video=replace(AVC, codec=codec))
-    stands_in = filler(noted, Idle.SLATE, preset=replace(GENERIC, new_headers=frozenset({VideoCodec.AVC})))
-    stands_in.next(100.0)
-    filling = stands_in.next(200.0)
+    """It brings all that a decoder must know within itself; a session can begin with the camera's header."""
+    stands_in = filler(noted, Idle.SLATE, preset=replace(GENERIC, new_headers=headers), hold_seconds=0.0)
+    filling = stands_in.next(100.0)
     assert filling
-    assert (filling.hand is slates.ready) is (codec is VideoCodec.AVC)
+    assert (filling.hand, filling.camera) == (slates.ready, last.segment.video)
 
 
 @pytest.mark.parametrize(("begins", "ends"), [("avc", "hevc"), ("hevc", "avc"), ("hevc", "hevc")])

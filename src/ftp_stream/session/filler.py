@@ -9,7 +9,7 @@ from ftp_stream.core.forms import config_at
 from ftp_stream.core.timeline import hold_table
 
 if TYPE_CHECKING:
-    from ftp_stream.model import FrameTable
+    from ftp_stream.model import FrameTable, VideoCodec, VideoConfig
     from ftp_stream.report import StreamReport
     from ftp_stream.supply import Hand, StreamSettings, Supply
 
@@ -23,6 +23,7 @@ class Filling(NamedTuple):
 
     hand: Hand
     table: FrameTable
+    camera: VideoConfig  # of the camera's picture that it stands behind
 
 
 class Filler:
@@ -62,20 +63,18 @@ class Filler:
         if self._since is None:
             self._since = now
             self._report.holding(last)
-        slate = self._slate(last, now)
+        camera = config_at(last.segment, len(last.segment.table.gops) - 1)
+        slate = self._slate(last, camera.codec, now)
         if slate is None:
-            return Filling(last, hold_table(last.segment.table))
+            return Filling(last, hold_table(last.segment.table), camera)
         if not self._shows_slate:
             self._shows_slate = True
             self._report.slate_shown(last)
-        return Filling(slate, slate.segment.table)
+        return Filling(slate, slate.segment.table, camera)
 
-    def _slate(self, last: Hand, now: float) -> Hand | None:
+    def _slate(self, last: Hand, codec: VideoCodec, now: float) -> Hand | None:
         """Return a second of the slate; ``None`` while the hold lasts, or where no slate can be shown."""
         if self._settings.idle is not Idle.SLATE or self._since is None:
-            return None
-        codec = config_at(last.segment, len(last.segment.table.gops) - 1).codec
-        if codec not in self._settings.preset.new_headers:  # it brings a header of its own
             return None
         ready = self._supply.slate(last)  # asked for as early as the hold begins, so that it is ready in time
         if ready is None or ready.segment.video.codec is not codec:  # no server bears another codec

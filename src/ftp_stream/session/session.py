@@ -27,6 +27,7 @@ from ftp_stream.session.playing import Playing
 if TYPE_CHECKING:
     from ftp_stream.model import AudioConfig, FrameTable, VideoConfig
     from ftp_stream.report import StreamReport
+    from ftp_stream.session.filler import Filling
     from ftp_stream.shell.publisher import Connection
     from ftp_stream.supply import Hand, StreamSettings, Supply
 
@@ -223,7 +224,7 @@ class Session:
     def _play(self, hand: Hand, now: float) -> Playing:
         hand.begun = True
         seam = self._video is not None
-        self._playing = self._place(hand, hand.segment.table, hand.gop, now, filler=False)
+        self._playing = self._place(hand, hand.segment.table, hand.gop, now)
         self._starved = False
         self._filler.end()
         self._footage_bps = sum(hand.segment.table.size) * 8e6 / max(hand.segment.table.duration_us, 1)
@@ -238,18 +239,31 @@ class Session:
         filling = self._filler.next(now)
         if filling is None:
             return None
-        self._playing = self._place(filling.hand, filling.table, 0, now, filler=True)
+        self._playing = self._place(filling.hand, filling.table, 0, now, header=self._header_of(filling))
         return self._playing
 
-    def _place(self, hand: Hand, table: FrameTable, gop: int, now: float, *, filler: bool) -> Playing:
-        """Lay a segment, or what stands in for one, on the timeline, with the headers it needs."""
-        segment = hand.segment
-        video = config_at(segment, len(segment.table.gops) - 1 if filler else gop)
+    def _header_of(self, filling: Filling) -> VideoConfig:
+        """Return the header to stand before what stands in: that of the camera wherever no other one is needed.
+
+        A slate brings its parameter sets within it, so a session can begin with the camera's header, and keep it.
+        """
+        if self._video is None:
+            return filling.camera
+        segment = filling.hand.segment
+        video = config_at(segment, len(segment.table.gops) - 1)
+        return video if video.codec in self._settings.preset.new_headers else self._video
+
+    def _place(
+        self, hand: Hand, table: FrameTable, gop: int, now: float, *, header: VideoConfig | None = None
+    ) -> Playing:
+        """Lay a segment on the timeline, with the headers it needs; or what stands in for one, with its ``header``."""
+        segment, filler = hand.segment, header is not None
+        video = header or config_at(segment, gop)
         if self.audio is None:
             self.audio = segment.audio or self._fallback
             self._silence = memoryview(silent_frame(self.audio.channels))
             self._timeline = Timeline(self.audio)
-            self._supply.need(fixed(self._settings.form, self.audio, segment.video))
+            self._supply.need(fixed(self._settings.form, self.audio, header or segment.video))
         before = self._timeline
         self._timeline, placed = before.lay(table, gop)
         start = placed.offset_us + placed.table.dts_us[placed.first_row]
@@ -329,7 +343,7 @@ class Session:
         self.ended_because = self._other(config_at(hand.segment, gop))
         if self.ended_because:
             return None
-        self._playing = self._place(hand, table, gop, now, filler=False)
+        self._playing = self._place(hand, table, gop, now)
         return self._playing
 
     def _keep_pace(self, now: float, playing: Playing) -> None:
