@@ -245,9 +245,13 @@ class CameraReport:
         """A file's inspection failed."""
         self._log.warning("segment_refused", file=file, reason=reason, attempt=attempt)
 
-    def no_slate(self, error: Exception) -> None:
+    def no_slate(self, reason: str) -> None:
         """A slate cannot be made: the last picture is held in its place."""
-        self._log.warning("no_slate", reason=str(error))
+        self._log.warning("no_slate", reason=reason)
+
+    def slate_image_problem(self, error: Exception) -> None:
+        """The user's picture cannot be used: the slate is made without it."""
+        self._log.warning("slate_image_problem", reason=str(error), effect="the slate is shown without the picture")
 
     def trouble(self, error: Exception) -> None:
         """This machine's disk or rights failed."""

@@ -39,10 +39,12 @@ __all__ = [
     "encode_slate",
     "moment",
     "play",
+    "rate_for",
 ]
 
 SECOND_US: Final = 1_000_000
 MAX_RATE: Final = 120  # pictures a second
+_USUAL_RATE: Final = 25  # the same where the camera's are unknown
 _MAX_PIECES: Final = 8192  # of a picture: four in each row of macroblocks of the tallest
 _MAX_REPEAT: Final = 64  # bytes of a picture that repeats the one before
 _MAX_BYTES: Final = 64 * 1024 * 1024  # of all pieces: a slate of 4K with a photograph has a tenth
@@ -74,6 +76,11 @@ class Moment(NamedTuple):
     hour: int
     minute: int
     second: int
+
+
+def rate_for(frame_rate: float) -> int:
+    """Return how many pictures a slate has a second behind pictures of this rate; 0 where that is unknown."""
+    return min(MAX_RATE, max(1, round(frame_rate or _USUAL_RATE)))
 
 
 def moment(since: float, wall: float, timezone: str) -> Moment:

@@ -19,7 +19,7 @@ import av.error
 from av.video.reformatter import ColorRange, Colorspace
 
 from ftp_stream.core.inspection import MAX_SIDE
-from ftp_stream.core.slate import CHOICES, MAX_RATE, Piece, Slate
+from ftp_stream.core.slate import CHOICES, Piece, Slate, rate_for
 from ftp_stream.errors import SegmentRefused
 from ftp_stream.media.avc import MACROBLOCK, configuration, parse_sps, skipped_picture, sps_of
 from ftp_stream.media.canvas import Canvas, rgb
@@ -41,10 +41,10 @@ __all__ = ["SMALLEST", "make_slate"]
 
 SMALLEST: Final = (160, 90)  # width and height in pixels below which the texts do not fit
 _LARGEST_SIDE: Final = 8192  # pixels
-_USUAL_RATE: Final = 25  # pictures a second where the camera's are unknown
 _MATRIX: Final = 6  # colours are those of ITU-R BT.601, and said to be
 _QUANTISER: Final = 24  # of plain pictures: letters without a trace of noise, for a few kilobytes
 _QUANTISERS: Final = (22, 26, 30, 34, 38, 42)  # of a user's picture: the first that is small enough
+_MOST_BYTES: Final = 800_000  # of a user's picture: nginx-rtmp's max_message is 1 MiB, and the texts come on top
 _BYTES_PER_PIXEL: Final = 0.1  # of a user's picture, which is sent once a second: 1.7 Mbit/s at 1080p
 _FORMATS: Final = "png_pipe,jpeg_pipe,webp_pipe,bmp_pipe"
 _MOST_PIXELS: Final = 50_000_000  # of a user's picture
@@ -75,7 +75,7 @@ def make_slate(fileno: int, request: SlateRequest) -> Slate:
     quantiser = _choose_quantiser(background, like, request.bitrate) if pictured else _QUANTISER
     _draw_still(background, layout, band=pictured)
     parts = [part for line in layout.lines for part in _parts(background, line)]
-    rate = min(MAX_RATE, max(1, round(request.frame_rate or _USUAL_RATE)))
+    rate = rate_for(request.frame_rate)
     record = configuration(like, rate, _MATRIX)
     sets = Piece(None, (b"".join(map(prefixed, record_sets(record, VideoCodec.AVC))),))
     return Slate(
@@ -155,7 +155,7 @@ def _even(length: float) -> int:
 
 def _choose_quantiser(picture: Canvas, like: Like, bitrate: int) -> int:
     """Return how finely a user's picture can be coded."""
-    most = bitrate / 8 if bitrate else like.width * like.height * _BYTES_PER_PIXEL
+    most = min(_MOST_BYTES, bitrate / 8 if bitrate else like.width * like.height * _BYTES_PER_PIXEL)
     for quantiser in _QUANTISERS:
         if sum(len(piece.choices[0]) for piece in compose(picture, (), quantiser, 0)) <= most:
             return quantiser
