@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tests.support.world import Reel
 
 COPY = Form(other_audio=DEFAULT_AUDIO)
+ENCODED = Form(copied=frozenset(), encoded=True, other_audio=DEFAULT_AUDIO)
 ONLY_AVC = Form(copied=frozenset({VideoCodec.AVC}), other_audio=DEFAULT_AUDIO)
 
 
@@ -147,6 +148,22 @@ async def test_a_file_that_one_destination_does_not_take_is_passed_by_it_alone(w
         finish(one)
         await eventually(lambda: len(world.files()) == 1)
         assert camera._ledger.state("gate").attempts == {}
+
+
+async def test_a_file_that_was_begun_in_one_form_goes_on_in_another_where_its_confirmed_footage_ends(
+    world: World,
+) -> None:
+    """Its groups of pictures are others: a second each by the camera, two by the encoder."""
+    name = put(world, make(world.root / "x.mp4", Clip(seconds=6.0, gop=25)), 0)
+    async with at_work(world, forms={STREAM: COPY}) as (_camera, supply):
+        hand = await taken(supply)
+        assert len(hand.segment.table.gops) == 6
+        for gop in range(3):
+            supply.confirmed(hand, gop)
+    async with at_work(world, forms={STREAM: ENCODED}) as (_camera, supply):
+        hand = await taken(supply)
+        assert (hand.segment.path, hand.segment.encoded_video, len(hand.segment.table.gops)) == (name, True, 3)
+        assert hand.gop == 1, "by its number it would be the last, and a second would be lost"
 
 
 # --- overlap ----------------------------------------------------------------------------------------------------------

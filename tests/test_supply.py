@@ -103,7 +103,10 @@ def test_the_cursor_points_behind_what_is_confirmed(
     given.supply.offer(hands[0])
     assert given.supply.confirmed(hands[0], gop) is complete
     segment = hands[0].segment
-    assert given.cursors == [("gate/one", Cursor(hands[0].key, segment.path, segment.file, gop + 1, complete))]
+    expected = Cursor(
+        hands[0].key, segment.path, segment.file, gop + 1, complete, time_us=None if complete else gop + 1
+    )
+    assert given.cursors == [("gate/one", expected)]
     assert (hands[0] in given.supply.hands) is not complete
 
 

@@ -87,6 +87,7 @@ class Cursor:
     gop: int  # index of the first unconfirmed GOP of this segment
     complete: bool  # every GOP of this segment is confirmed
     ends_at: float | None = None  # wall time at which its recording ended, where its name says when it began
+    time_us: int | None = None  # when that GOP begins, by core.resume.begins_at; None: complete, or not known
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ftp_stream.core.forms import suits
 from ftp_stream.core.lag import recording_time
 from ftp_stream.core.overlap import CERTAIN, join, repeats
+from ftp_stream.core.resume import resume_at
 from ftp_stream.errors import StorageError
 from ftp_stream.model import FileFact, Footage, Skip
 from ftp_stream.shell.frames import FrameReader
@@ -128,7 +129,7 @@ class Offers:
     async def _beginning(self, supply: Supply, segment: PreparedSegment, plan: Plan) -> _Beginning:
         cursor = self._ledger.cursor(supply.stream)
         if cursor is not None and cursor.file == segment.file and not cursor.complete:
-            return _Beginning(min(cursor.gop, len(segment.table.gops) - 1))
+            return _Beginning(resume_at(segment.table, cursor))
         coming = {hand.footage.digest: hand.footage for hand in supply.hands if hand.footage}
         words = repeats(_footage(segment, plan), {**self._ledger.footage(supply.stream), **coming})
         if not words:

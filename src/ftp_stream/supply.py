@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from ftp_stream.core.destinations import GENERIC
+from ftp_stream.core.resume import begins_at
 from ftp_stream.model import Cursor, Form
 
 if TYPE_CHECKING:
@@ -143,7 +144,9 @@ class Supply:
         if hand.footage:
             self.play(self.stream, hand.footage)
             hand.footage = None
-        self.advance(self.stream, Cursor(hand.key, segment.path, segment.file, gop + 1, complete, hand.ends_at))
+        time_us = None if complete else begins_at(segment.table, gop + 1)
+        cursor = Cursor(hand.key, segment.path, segment.file, gop + 1, complete, hand.ends_at, time_us)
+        self.advance(self.stream, cursor)
         if complete:
             self.hands.remove(hand)
             if hand.passed:

@@ -345,7 +345,8 @@ class Machine(RuleBasedStateMachine):
 
     @rule(stream=st.sampled_from(streams), file=st.sampled_from(files), gop=st.integers(0, 3), complete=st.booleans())
     def save(self, stream: str, file: FileFact, gop: int, complete: bool) -> None:  # noqa: FBT001 - hypothesis gives it
-        value = Cursor(OrderKey(1.0, ()), file.path, file.id, gop, complete)
+        time_us = None if complete else 2_000_000 * gop
+        value = Cursor(OrderKey(1.0, ()), file.path, file.id, gop, complete, time_us=time_us)
         self.journal.save_cursors({stream: value}, WALL)
         self.cursors[stream] = value
         if complete:
@@ -457,9 +458,11 @@ def test_a_journal_of_version_1_keeps_its_cursors(path: Path) -> None:
         database.commit()
     with Journal(path) as journal:
         cursor = journal.state("gate", ["gate/main"]).streams["gate/main"].cursor
-        assert cursor == Cursor(OrderKey(5.0, ()), "a.mp4", FileId(1, 2, 3, 4), 7, complete=False, ends_at=None)
-        journal.save_cursors({"gate/main": replace(cursor, ends_at=8.5)}, WALL)
-        assert journal.state("gate", ["gate/main"]).streams["gate/main"].cursor == replace(cursor, ends_at=8.5)
+        assert cursor == Cursor(OrderKey(5.0, ()), "a.mp4", FileId(1, 2, 3, 4), 7, complete=False)
+        assert (cursor.ends_at, cursor.time_us) == (None, None)
+        later = replace(cursor, ends_at=8.5, time_us=secrets.randbelow(1 << 40))
+        journal.save_cursors({"gate/main": later}, WALL)
+        assert journal.state("gate", ["gate/main"]).streams["gate/main"].cursor == later
 
 
 def test_what_a_stream_skipped_is_remembered_the_newest_first(journal: Journal) -> None:

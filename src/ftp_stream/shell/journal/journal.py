@@ -238,7 +238,7 @@ class Journal:
         with self._transaction() as database:
             database.executemany(
                 f"INSERT OR REPLACE INTO cursor (stream, recorded_at, natural_key, path, {IDENTITY}, gop, complete, "  # noqa: S608 - a constant
-                "saved_at, ends_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "saved_at, ends_at, time_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (cursor_row(stream, cursor, wall) for stream, cursor in cursors.items()),
             )
             for stream, cursor in cursors.items():
@@ -324,7 +324,8 @@ class Journal:
 
 def _cursor(database: sqlite3.Connection, stream: str) -> Cursor | None:
     row = database.execute(
-        f"SELECT recorded_at, natural_key, path, {IDENTITY}, gop, complete, ends_at FROM cursor WHERE stream = ?",  # noqa: S608 - a constant
+        f"SELECT recorded_at, natural_key, path, {IDENTITY}, gop, complete, ends_at, time_us FROM cursor "  # noqa: S608 - a constant
+        "WHERE stream = ?",
         (stream,),
     ).fetchone()
     return None if row is None else cursor_value(row)

@@ -47,15 +47,16 @@ def cursor_row(stream: str, cursor: Cursor, wall: float) -> tuple[Any, ...]:
     natural = json.dumps(cursor.key.natural)
     path = os.fsencode(cursor.path)
     identity = identity_row(cursor.file)
-    return (stream, cursor.key.recorded_at, natural, path, *identity, cursor.gop, cursor.complete, wall, cursor.ends_at)
+    place = (cursor.gop, cursor.complete)
+    return (stream, cursor.key.recorded_at, natural, path, *identity, *place, wall, cursor.ends_at, cursor.time_us)
 
 
 def cursor_value(row: Sequence[Any]) -> Cursor:
-    """Return the cursor of a row of ``cursor`` from ``recorded_at`` up to ``complete``, then ``ends_at``."""
-    recorded_at, natural_key, path, *identity, gop, complete, ends_at = row
+    """Return the cursor of a row of ``cursor`` from ``recorded_at`` on, without ``saved_at``."""
+    recorded_at, natural_key, path, *identity, gop, complete, ends_at, time_us = row
     natural = tuple((kind, number, text) for kind, number, text in json.loads(natural_key))
     key = OrderKey(recorded_at, natural)
-    return Cursor(key, os.fsdecode(path), file_id(identity), gop, bool(complete), ends_at)
+    return Cursor(key, os.fsdecode(path), file_id(identity), gop, bool(complete), ends_at, time_us)
 
 
 def skip_row(stream: str, skip: Skip, wall: float) -> tuple[Any, ...]:

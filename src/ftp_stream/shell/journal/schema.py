@@ -79,6 +79,10 @@ MIGRATIONS = (
     -- Where the recording of a cursor's segment ended, wall time; NULL: its name does not say when it began.
     ALTER TABLE cursor ADD COLUMN ends_at REAL;
 
+    -- When the GOP of a cursor begins, microseconds after the first: another form of its file has other GOPs. NULL: the
+    -- segment is complete, or an older version wrote the row.
+    ALTER TABLE cursor ADD COLUMN time_us INTEGER;
+
     -- Why nothing of a file is played: all of it stood in other files; NULL: it is played.
     ALTER TABLE file ADD COLUMN repeats TEXT;
 
