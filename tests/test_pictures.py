@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import secrets
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -10,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.support.clips import AVC, SIZE, START, Clips, Noted
 from tests.support.descriptors import open_files
+from tests.support.world import eventually
 
 from ftp_stream import pictures as module
 from ftp_stream.core.timeline import hold_table
@@ -171,4 +175,52 @@ async def test_a_picture_that_could_not_be_kept_is_kept_later(clips: Clips, note
         await some.keep(noted.supply)
     (clips.directory / "state").unlink()
     await some.keep(noted.supply)
+    assert await restored(clips) is None, "a disk that fails is not written to at each turn"
+    await some.keep(noted.supply, at_once=True)
     assert await kept_path(clips) == last.segment.path
+
+
+# --- beside a camera's turns ------------------------------------------------------------------------------------------
+
+
+async def test_a_disk_that_fails_is_told_once_until_it_takes_a_picture_again(
+    clips: Clips, noted: Noted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "EVERY", 0.0)
+    some, told, state = pictures(clips), [], clips.directory / "state"
+
+    async def turn() -> None:
+        some.keep_beside(noted.supply, told.append)
+        await eventually(lambda: some._kept["gate/one"].task is None)
+
+    hands = [clips.hand() for _ in range(2)]
+    for count, hand in enumerate(hands, 1):
+        noted.supply.held = hand
+        state.write_bytes(b"")
+        for _ in range(3):
+            await turn()
+        assert len(told) == count
+        state.unlink()
+        await turn()
+        assert await kept_path(clips) == hand.segment.path
+        shutil.rmtree(state)
+    hands[0].reader.close()
+
+
+async def test_a_disk_that_stands_still_is_waited_for_by_one_task_and_no_turn(clips: Clips, noted: Noted) -> None:
+    """Also where the stream ends, or is forgotten: somebody else sets the limit."""
+    some, held = pictures(clips), clips.directory / "state" / "pictures" / "gate~one.new"
+    held.parent.mkdir(parents=True)
+    os.mkfifo(held)  # to open it for writing takes until somebody reads
+    noted.supply.held = clips.hand()
+    before = len(asyncio.all_tasks())
+    for _ in range(3):
+        some.keep_beside(noted.supply, lambda _error: None)
+        await asyncio.sleep(0)
+    assert len(asyncio.all_tasks()) == before + 1
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await some.keep(noted.supply, at_once=True)
+    some.forget("gate/one")
+    await eventually(lambda: len(asyncio.all_tasks()) == before)
+    os.close(os.open(held, os.O_RDONLY | os.O_NONBLOCK))

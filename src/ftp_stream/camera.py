@@ -151,8 +151,8 @@ class Camera:
         heads = {name: supply.head for name, supply in self.supplies.items()}
         self._report.turned(plan, heads, scan.problems)
         await self._tidy(scan)
-        for supply in list(self.supplies.values()):
-            await self._pictures.keep(supply)
+        for supply in self.supplies.values():
+            self._pictures.keep_beside(supply, self._report.trouble)
         return plan.wake_at
 
     async def _tidy(self, scan: ScanResult) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
+from dataclasses import dataclass, field
 from math import inf
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from ftp_stream.core.forms import config_at
 from ftp_stream.core.frames import still_table
 from ftp_stream.core.timeline import hold_table
+from ftp_stream.errors import StorageError
 from ftp_stream.model import FileId, OrderKey, PreparedSegment, VideoCodec
 from ftp_stream.shell.frames import FrameReader
 from ftp_stream.shell.stills import Still, Stills
@@ -26,7 +29,18 @@ __all__ = ["EVERY", "Pictures"]
 P = ParamSpec("P")
 T = TypeVar("T")
 
-EVERY = 600.0  # seconds between two pictures that are kept while footage flows: flash memory wears out
+EVERY = 600.0  # seconds between two tries while footage flows, or while the disk fails: flash memory wears out
+
+
+@dataclass(slots=True, eq=False)
+class _Kept:
+    """What was done for one stream."""
+
+    last: Hand | None = None  # what was kept last
+    tried_at: float = -inf  # when something was last, or could not be (monotonic)
+    failed: bool = False  # it could not be, and that was told
+    busy: asyncio.Lock = field(default_factory=asyncio.Lock)  # one writes at a time
+    task: asyncio.Task[None] | None = None  # keeps one beside a turn
 
 
 class Pictures:
@@ -36,7 +50,7 @@ class Pictures:
         self._stills = Stills(state_dir)
         self._pool = pool
         self._scratch = scratch
-        self._kept: dict[str, tuple[Hand | None, float]] = {}  # stream -> what was kept last, and when (monotonic)
+        self._kept: defaultdict[str, _Kept] = defaultdict(_Kept)
 
     async def restore(self, supply: Supply) -> None:
         """Give a stream that is not running yet the last picture of an earlier run."""
@@ -46,9 +60,30 @@ class Pictures:
         codec = found.segment.video.codec
         if codec in supply.form.copied or (codec is VideoCodec.AVC and supply.form.encoded):
             supply.held = found
-            self._kept[supply.stream] = (found, -inf)
+            self._kept[supply.stream].last = found
         else:  # the destination has got another preset since
             found.reader.close()
+
+    def keep_beside(self, supply: Supply, trouble: Callable[[StorageError], None]) -> None:
+        """Keep the last picture of a stream where it is due, and wait for no disk.
+
+        Args:
+            supply: Of the stream.
+            trouble: Told when the disk is full or failed; once until it takes one again.
+        """
+        kept = self._kept[supply.stream]
+        if kept.task is None and _is_due(kept, supply):
+            kept.task = asyncio.create_task(self._keep_beside(kept, supply, trouble))
+
+    async def _keep_beside(self, kept: _Kept, supply: Supply, trouble: Callable[[StorageError], None]) -> None:
+        known = kept.failed
+        try:
+            await self.keep(supply)
+        except StorageError as error:
+            if not known:
+                trouble(error)
+        finally:
+            kept.task = None
 
     async def keep(self, supply: Supply, *, at_once: bool = False) -> None:
         """Keep the last picture of a stream where it is another one, and nothing flows or much time has passed.
@@ -60,17 +95,24 @@ class Pictures:
         Raises:
             StorageError: The disk is full or failed.
         """
-        held, now = supply.held, asyncio.get_running_loop().time()
-        last, kept_at = before = self._kept.get(supply.stream, (None, -inf))
-        waits = supply.hands and not at_once and now - kept_at < EVERY
-        if held is None or held is last or waits:
-            return
-        self._kept[supply.stream] = (held, now)  # noted before anything is awaited: it is kept once
-        try:
-            await self._save(supply.stream, held)
-        except BaseException:
-            self._kept[supply.stream] = before
-            raise
+        kept = self._kept[supply.stream]
+        async with kept.busy:
+            held = supply.held
+            if held is None or not _is_due(kept, supply, at_once=at_once):
+                return
+            kept.tried_at = asyncio.get_running_loop().time()
+            try:
+                await self._save(supply.stream, held)
+            except StorageError:
+                kept.failed = True
+                raise
+            kept.last, kept.failed = held, False
+
+    def forget(self, stream: str) -> None:
+        """Know a stream that has ended no more; its picture stays on the disk."""
+        kept = self._kept.pop(stream, None)
+        if kept and kept.task:
+            kept.task.cancel()
 
     async def _save(self, stream: str, held: Hand) -> None:
         segment = held.segment
@@ -99,3 +141,11 @@ class Pictures:
 
     async def _in_thread(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, lambda: function(*args, **kwargs))
+
+
+def _is_due(kept: _Kept, supply: Supply, *, at_once: bool = False) -> bool:
+    """Tell whether there is a picture to keep now: another one, and none was just kept, or failed to be."""
+    if supply.held in {None, kept.last}:
+        return False
+    waits = bool(supply.hands) or kept.failed
+    return at_once or not waits or asyncio.get_running_loop().time() - kept.tried_at >= EVERY
