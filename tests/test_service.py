@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 import av
 import pytest
+from pydantic import SecretStr
 from structlog.testing import capture_logs
 from tests.support.world import World, compared, eventually, make_reel
 
-from ftp_stream.config import Idle
+from ftp_stream.config import DestinationSettings, Idle
 from ftp_stream.core.destinations import GENERIC
 from ftp_stream.core.status import Phase
 from ftp_stream.errors import StorageError
@@ -332,6 +333,34 @@ async def test_a_stop_ends_within_five_seconds_with_a_goodbye(world: World, reel
         audit = seen(receiver, key)
         await eventually(lambda: not audit.live)
         assert len(audit.hashes("video")) % 25 == 0, "whole GOPs only"
+
+
+async def test_a_disk_that_takes_no_pictures_delays_the_end_by_no_more_for_many_cameras(
+    world: World, reel: Reel, key: str
+) -> None:
+    """Of all cameras together: each by itself would take its half second."""
+    settings, names = world.settings(), [f"gate{number}" for number in range(8)]
+    pictures = world.state / "pictures"
+    pictures.mkdir(parents=True)
+    async with Receiver(hashes=True) as receiver:
+        cameras = []
+        for name in names:
+            os.mkfifo(pictures / f"{name}~one.new")  # to open it for writing takes until somebody reads
+            shutil.copytree(world.inbox, world.root / name)
+            shutil.copy2(reel.files[0], world.root / name)
+            shutil.copy2(reel.files[1], world.root / name)
+            target = DestinationSettings("one", SecretStr(receiver.url(key=f"{key}{name}")))
+            camera = replace(settings.cameras[0], name=name, watch_dir=world.root / name, destinations=(target,))
+            cameras.append(camera)
+        async with world.running(replace(settings, cameras=tuple(cameras))):
+            await eventually(
+                lambda: [camera.streams[0].segments for camera in world.statuses[-1].cameras] == [1] * len(names)
+            )
+            began = time.monotonic()
+        took = time.monotonic() - began
+    for name in names:
+        os.close(os.open(pictures / f"{name}~one.new", os.O_RDONLY | os.O_NONBLOCK))
+    assert took < 3
 
 
 async def test_new_settings_leave_unchanged_streams_alone(world: World, reel: Reel, key: str) -> None:

@@ -41,7 +41,7 @@ __all__ = ["STOP_DEADLINE", "Service"]
 
 STOP_DEADLINE = 4.0  # seconds for the streams to end, out of the 5 that an ordered stop may take
 CHANGE_DEADLINE = 0.5  # seconds that a change of settings may still take when the end is asked for
-KEEP_DEADLINE = 0.5  # seconds that the last pictures may take at the end
+KEEP_DEADLINE = 0.5  # seconds that the last pictures of all cameras may take at the end, together
 TICK = 1.0  # seconds between two looks at the counters
 RESTART = 10.0  # seconds before a part that failed by a fault of this program is started again
 _SCRATCH = 1 << 19  # bytes: a turn's worth of 20 Mbit/s
@@ -236,6 +236,11 @@ class Service:
         running = self._cameras[name]
         await self._stop_streams(running.streams.values())
         await self._keep_pictures(running.camera.supplies.values())
+        await self._drop_camera(name)
+
+    async def _drop_camera(self, name: str) -> None:
+        """Know a camera, whose streams have ended, no more."""
+        running = self._cameras[name]
         if running.task:
             running.task.cancel()
             await asyncio.wait({running.task})
@@ -275,6 +280,7 @@ class Service:
         """Know some of a camera's streams, which have ended, no more."""
         for name in names:
             running.camera.supplies[name].drop_held()
+            self._pictures.forget(name)
             del running.streams[name], running.camera.supplies[name]
             self._board.remove_stream(name)
 
@@ -293,13 +299,16 @@ class Service:
             await asyncio.wait(late)
 
     async def _keep_pictures(self, supplies: Iterable[Supply]) -> None:
-        """Keep the last pictures of streams that have ended, as far as the disk takes them in time."""
+        """Keep the last pictures of streams that have ended, all at once, as far as the disk takes them in time."""
         try:
             async with asyncio.timeout(KEEP_DEADLINE):
-                for supply in supplies:
-                    await self._pictures.keep(supply, at_once=True)
+                await asyncio.gather(*map(self._keep_picture, supplies))
         except TimeoutError:
             self._log.warning("picture_not_kept", reason="the disk stands still")
+
+    async def _keep_picture(self, supply: Supply) -> None:
+        try:
+            await self._pictures.keep(supply, at_once=True)
         except StorageError as error:
             self._trouble(error)
 
@@ -361,10 +370,16 @@ class Service:
         await self._end_all()
 
     async def _end_all(self) -> None:
-        await self._stop_streams(each for running in self._cameras.values() for each in running.streams.values())
+        cameras = self._cameras.values()
+        await self._stop_streams(each for running in cameras for each in running.streams.values())
+        try:
+            await self._ledger.commit()  # first of all: whatever else takes too long, nothing confirmed is sent again
+        except StorageError as error:
+            self._trouble(error)
         self._tick()
+        await self._keep_pictures(supply for running in cameras for supply in running.camera.supplies.values())
         for name in list(self._cameras):
-            await self._end_camera(name)
+            await self._drop_camera(name)
 
 
 def _same_inbox(old: CameraSettings, new: CameraSettings | None) -> bool:
