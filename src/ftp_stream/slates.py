@@ -6,9 +6,9 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from ftp_stream.core.codecs import CODEC_NAMES
 from ftp_stream.core.forms import config_at
 from ftp_stream.core.request import SlateRequest
-from ftp_stream.core.codecs import CODEC_NAMES
 from ftp_stream.core.slate import moment, play, rate_for
 from ftp_stream.errors import SegmentRefused, StorageError
 from ftp_stream.model import FileId, OrderKey, PreparedSegment, VideoCodec

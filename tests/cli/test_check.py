@@ -170,6 +170,35 @@ def test_what_a_destination_does_not_bear_is_doubtful_offline_too(
     assert "set IDLE to hold or slate" in said.out
 
 
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"\x89PNG\r\n\x1a\n" + bytes(8), ""),
+        (b"GIF89a" + bytes(10), "is no picture of a known kind: PNG, JPEG, WebP or BMP"),
+        (b"", "is no picture of a known kind"),
+    ],
+)
+def test_a_picture_that_is_of_no_use_to_the_slate_is_told(
+    command: Command, place: Path, monkeypatch: pytest.MonkeyPatch, content: bytes, words: str
+) -> None:
+    """No fault: the slate is shown without it."""
+    (place / "image").write_bytes(content)
+    monkeypatch.setenv("SLATE_IMAGE", str(place / "image"))
+    said = command("check", "--offline")
+    assert said.status == 0
+    assert "camera: SLATE_IMAGE" in said.out
+    assert words in said.out
+    assert ("name a picture file" in said.out) is bool(words)
+
+
+def test_a_picture_that_cannot_be_read_is_told(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rights would not keep root from it; nobody can read where nothing is mapped."""
+    monkeypatch.setenv("SLATE_IMAGE", "/proc/self/mem")
+    said = command("check", "--offline")
+    assert said.status == 0
+    assert "/proc/self/mem: Input/output error" in said.out
+
+
 # --- what cameras upload against what destinations ask for ------------------------------------------------------------
 
 HOST = "rtmp://192.0.2.1/app/{}"  # a documentation address: never reached, the checks are offline

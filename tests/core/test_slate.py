@@ -21,8 +21,10 @@ from ftp_stream.core.slate import (
     Slate,
     decode_slate,
     encode_slate,
+    is_picture,
     moment,
     play,
+    rate_for,
 )
 from ftp_stream.core.wire import PREFIX_BYTES
 from ftp_stream.errors import SegmentRefused
@@ -184,3 +186,28 @@ def test_nonsense_is_refused_in_words(told: object, body: bytes) -> None:
     header, _ = report(made())
     with pytest.raises(SegmentRefused):
         decode_slate(json.dumps(header | {"slate": told}).encode(), body)
+
+
+# --- the user's picture -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("head", "known"),
+    [
+        (b"\x89PNG\r\n\x1a\n\0\0\0\x0d", True),
+        (b"\xff\xd8\xff\xe0\0\x10JFIF\0\1", True),
+        (b"RIFF\x24\0\0\0WEBPVP8 ", True),
+        (b"BM\x46\0\0\0\0\0\0\0\x36\0", True),
+        (b"RIFF\x24\0\0\0AVI LIST", False),
+        (b"GIF89a\0\0\0\0\0\0", False),
+        (b"\x89PN", False),
+        (b"", False),
+    ],
+)
+def test_a_picture_is_known_by_its_first_bytes(head: bytes, *, known: bool) -> None:
+    assert is_picture(head) is known
+
+
+@pytest.mark.parametrize(("rate", "expected"), [(0.0, 25), (0.2, 1), (24.97, 25), (29.97, 30), (1000.0, MAX_RATE)])
+def test_a_slate_has_a_whole_number_of_pictures_a_second(rate: float, expected: int) -> None:
+    assert rate_for(rate) == expected

@@ -16,6 +16,7 @@ from rich.text import Text
 from ftp_stream.cli.common import FAULT, HOW_TO_REACH, OK, load_settings, out, rtmp_url
 from ftp_stream.cli.footage import look
 from ftp_stream.config import CameraSettings, DestinationSettings, Settings, effective
+from ftp_stream.core.slate import PICTURE_FORMATS, is_picture
 from ftp_stream.errors import DestinationFault
 from ftp_stream.rtmp.url import RtmpUrl
 from ftp_stream.shell.publisher import connect
@@ -24,6 +25,7 @@ from ftp_stream.view import plain
 __all__ = ["check"]
 
 _LOW_SPACE = 1 << 30  # bytes: an hour of 2 Mbit/s
+_HEAD = 16  # bytes by which a picture is known
 _LAST_STEP = "connect"  # a publish would take the place of the service's own
 
 
@@ -50,6 +52,7 @@ def check(
     _show_settings(settings)
     findings = [_Finding(_DOUBTFUL, "setting", text) for text in settings.warnings]
     findings += [_directory(what, path, create=create) for what, path in _directories(settings)]
+    findings += [_slate_image(each.name, each.slate_image) for each in settings.cameras if each.slate_image]
     findings += asyncio.run(_footage(settings))
     findings += [] if offline else asyncio.run(_destinations(settings))
     _show(findings)
@@ -109,6 +112,22 @@ def _unusable(path: Path) -> str:
     if status.st_mode & stat.S_ISVTX and os.geteuid() not in {0, status.st_uid}:
         return "is sticky: this user cannot delete what others put there"
     return ""
+
+
+# --- the slate's picture --------------------------------------------------------------------------------------------
+
+
+def _slate_image(camera: str, path: Path) -> _Finding:
+    """Return whether a user's picture can be used; the slate is shown without one that cannot."""
+    what, cure = f"{camera}: SLATE_IMAGE", f"name a picture file ({PICTURE_FORMATS}) that this user may read"
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+    except OSError as error:
+        return _Finding(_DOUBTFUL, what, f"{path}: {error.strerror}", cure)
+    if not is_picture(head):
+        return _Finding(_DOUBTFUL, what, f"{path} is no picture of a known kind: {PICTURE_FORMATS}", cure)
+    return _Finding(_GOOD, what, str(path))
 
 
 # --- footage --------------------------------------------------------------------------------------------------------

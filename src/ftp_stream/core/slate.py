@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CHOICES",
     "MAX_RATE",
+    "PICTURE_FORMATS",
     "SENTENCES",
     "Field",
     "Moment",
@@ -37,6 +38,7 @@ __all__ = [
     "Slate",
     "decode_slate",
     "encode_slate",
+    "is_picture",
     "moment",
     "play",
     "rate_for",
@@ -53,6 +55,17 @@ _REPEAT_FLAGS: Final = int(Source.SIDECAR)
 
 # What it says, by language: the second line ends with the time
 SENTENCES: Final = {"en": ("no new video", "since "), "es": ("sin vídeo nuevo", "desde las ")}
+
+
+PICTURE_FORMATS: Final = "PNG, JPEG, WebP or BMP"  # of a user's own
+
+
+def is_picture(head: bytes) -> bool:
+    """Whether a file that begins with these bytes, twelve or more, says that it is of one of `PICTURE_FORMATS`."""
+    return head.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM")) or (head[:4], head[8:12]) == (
+        b"RIFF",
+        b"WEBP",
+    )
 
 
 class Field(IntEnum):
