@@ -14,6 +14,7 @@ from tests.support.world import eventually
 
 from ftp_stream.config import Idle
 from ftp_stream.core.destinations import GENERIC
+from ftp_stream.core.status import Phase
 from ftp_stream.model import Skip, VideoCodec
 from ftp_stream.rtmp.url import parse_url
 from ftp_stream.session import Session
@@ -50,11 +51,13 @@ class Playing:
 
 
 @asynccontextmanager
-async def playing(noted: Noted, preset: object = GENERIC, idle: Idle = Idle.OFF) -> AsyncIterator[Playing]:
+async def playing(
+    noted: Noted, preset: object = GENERIC, idle: Idle = Idle.OFF, **rest: float
+) -> AsyncIterator[Playing]:
     key = secrets.token_hex(8)
     async with Receiver(hashes=True) as receiver:
         url = parse_url(receiver.url(key=key))
-        settings = StreamSettings("gate/one", url, None, idle, 1.03, preset)  # type: ignore[arg-type]
+        settings = StreamSettings("gate/one", url, None, idle, 1.03, preset, **rest)  # type: ignore[arg-type]
         connection = await connect(url)
         session = Session(settings, noted.supply, connection, None, noted.report)
         noted.supply.wake_taker = session.wake
@@ -261,3 +264,24 @@ async def test_a_session_ends_at_its_limit_between_two_groups(clips: Clips, note
         assert play.video.hashes == clips.hashes(hand)[:sent]
     assert (sent % 2, noted.places[-1]) == (0, (hand.segment.path, sent // 2))
     assert 4 <= sent // 2 < 9
+
+
+# --- the slate --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("preset", "configs"), [(STRICT, 1), (GENERIC, 3)])
+async def test_a_session_that_begins_with_the_slate_begins_with_the_camera_s_header(
+    clips: Clips, noted: Noted, preset: object, configs: int
+) -> None:
+    """What knows no later header then decodes the camera's pictures too, and these end no session."""
+    noted.supply.held = clips.hand()
+    slate, following = clips.hand(gops=1, step=1.0, video=OTHER), clips.hand()
+    noted.supply.slate = lambda _last: slate
+    async with playing(noted, preset, Idle.SLATE, hold_seconds=0.0) as played:
+        await eventually(lambda: noted.status.phase is Phase.SLATE and played.video.frames >= 4)
+        noted.offer(following)
+        await eventually(lambda: played.video.hashes[-6:] == clips.hashes(following))
+        assert not played.task.done()
+        await played.stop()
+        assert (played.video.configs, played.video.config) == (configs, AVC.record), "camera, (slate, camera)"
+    slate.reader.close()
