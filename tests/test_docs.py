@@ -205,11 +205,11 @@ def test_both_languages_name_the_same_things(pair: tuple[str, str]) -> None:
 
 # --- destinations -----------------------------------------------------------------------------------------------------
 
-# What the two guides say for: needed, up to, yes, no, only
+# What the two guides say for: needed, up to, yes, no, only, and the point in a number
 WORDS = dict(
     zip(
         GUIDES,
-        (("needed", "up to", "yes", "no", "{} only"), ("necesario", "hasta", "sí", "no", "solo {}")),
+        (("needed", "up to", "yes", "no", "{} only", "."), ("necesario", "hasta", "sí", "no", "solo {}", ",")),
         strict=True,
     )
 )
@@ -217,7 +217,7 @@ WORDS = dict(
 
 def facts(preset: Preset, words: tuple[str, ...]) -> list[str]:
     """A preset as a row of a guide's table shows it."""
-    needed, up_to, yes, no, only = words
+    needed, up_to, yes, no, only, point = words
     named = ", ".join(CODEC_NAMES[codec] for codec in VideoCodec if codec in preset.codecs)
     borne = f", {up_to} {preset.longest_key_interval:g}" if preset.longest_key_interval > preset.key_interval else ""
     rates = sorted({limit.avc // 1_000_000 for limit in preset.bitrates})
@@ -233,7 +233,7 @@ def facts(preset: Preset, words: tuple[str, ...]) -> list[str]:
         "-".join(str(rate) for rate in dict.fromkeys((rates[0], rates[-1]))) if rates else "-",
         f"{preset.longest_silence:g} s" if preset.longest_silence else "-",
         no if not changing else yes if whole else only.format(changing),
-        f"{hours:g} h" if hours < 72 else f"{hours / 24:g} d",
+        (f"{hours:g} h" if hours < 72 else f"{hours / 24:g} d").replace(".", point),
     ]
 
 
