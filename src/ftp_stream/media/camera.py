@@ -58,7 +58,7 @@ def record(
     realtime: bool,
     ending: Callable[[], bool],
 ) -> None:
-    """Writes one file after the other into a directory, named by local time of their first picture.
+    """Write one file after the other into a directory, named by local time of their first picture.
 
     Args:
         directory: The inbox.
@@ -94,7 +94,7 @@ def record(
 
 
 def record_single(path: Path, shot: Shot, *, seconds: float) -> None:
-    """Writes one file that can be played in a loop: a test picture and a tone.
+    """Write one file that can be played in a loop: a test picture and a tone.
 
     With a multiple of 8 seconds both tracks end together and the sound and the train go on across the loop.
     """
@@ -160,7 +160,7 @@ def _started(options: argparse.Namespace, seconds: float) -> float:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the made camera; returns the exit status (2: a file is in the way)."""
+    """Run the made camera; return the exit status (2: a file is in the way)."""
     options = _parser().parse_args(argv)
     width, height = options.size
     shot = Shot(width, height, options.rate, options.bitrate, options.gop, options.grain, options.title)

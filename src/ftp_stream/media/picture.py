@@ -74,7 +74,7 @@ class _Train:
         self._strides = strides
 
     def draw(self, canvas: Canvas, top: int, progress: float) -> None:
-        """Draws the band with the train ``progress`` (0..1) of its way across."""
+        """Draw the band with the train ``progress`` (0..1) of its way across."""
         travelled = round(progress * (self._view + self._length)) & ~1
         left = self._view + self._length - travelled
         planes = zip(canvas.planes, canvas.strides, self._band.planes, self._band.strides, strict=True)
@@ -137,7 +137,7 @@ class Picture:
         self._captioned = self._scene
 
     def draw(self, number: int, caption: Caption) -> Canvas:
-        """Draws frame ``number`` (from 0)."""
+        """Draw frame ``number`` (from 0)."""
         if caption != self._caption:
             self._caption, self._captioned = caption, self._draw_caption(caption)
         canvas = self._captioned.copy()

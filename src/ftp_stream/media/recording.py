@@ -142,7 +142,7 @@ class _Encoders:
         return luma.line_size, cb.line_size, cr.line_size
 
     def picture(self, number: int, canvas: Canvas, *, key: bool) -> list[Packet[VideoStream]]:
-        """Encodes picture ``number``."""
+        """Encode picture ``number``."""
         frame = self._blank()
         for plane, drawn in zip(frame.planes, canvas.planes, strict=True):
             plane.update(bytes(drawn))
@@ -154,7 +154,7 @@ class _Encoders:
         return self.video.encode(frame)
 
     def sound(self) -> Packet[AudioStream]:
-        """Encodes until the next AAC frame comes out."""
+        """Encode until the next AAC frame comes out."""
         while True:
             frame = self._sound.frame(self._fed)
             frame.pts = (self._fed + _LEAD) * AAC_SAMPLES
@@ -202,19 +202,19 @@ class _SegmentFile:
         self._audio = self._container.add_stream_from_template(encoders.audio, opaque=True)
 
     def write_video(self, packet: Packet[VideoStream]) -> None:
-        """Adds a picture; its time counts from the start of the recording."""
+        """Add a picture; its time counts from the start of the recording."""
         packet.stream = self._video
         _put_back(packet, self._first_picture)
         self._container.mux(packet)
 
     def write_audio(self, packet: Packet[AudioStream]) -> None:
-        """Adds an AAC frame; its time counts from the start of the recording."""
+        """Add an AAC frame; its time counts from the start of the recording."""
         packet.stream = self._audio
         _put_back(packet, self._first_sample)
         self._container.mux(packet)
 
     def close(self) -> None:
-        """Writes the index and closes the file."""
+        """Write the index and close the file."""
         self._container.close()
 
 
@@ -240,7 +240,7 @@ class Recording:
         self.pictures = 0  # written so far
 
     def write(self, path: Path, count: int, caption: Callable[[int], Caption], ready: Callable[[int], bool]) -> bool:
-        """Writes one whole file.
+        """Write one whole file.
 
         Args:
             path: The file, which must not exist; its folder is made.

@@ -60,7 +60,7 @@ class TrackAudit:
     keys: bytearray = field(default_factory=bytearray)  # beside hashes: 1 for a key frame
 
     def add_config(self, codec: str, record: bytes) -> None:
-        """Counts a sequence header."""
+        """Count a sequence header."""
         self._note_codec(codec)
         self.configs += 1
         if self.configs > 1 and record != self.config:
@@ -68,7 +68,7 @@ class TrackAudit:
         self.config = record
 
     def add_frame(self, codec: str, time_ms: int, size: int, now: float, *, key: bool) -> None:
-        """Counts a frame of ``size`` payload bytes."""
+        """Count a frame of ``size`` payload bytes."""
         if codec != self.codec:
             self._note_codec(codec)
         if self.frames:
@@ -81,7 +81,7 @@ class TrackAudit:
         self.last_ms, self.last_at = time_ms, now
 
     def add_hash(self, payload: Buffer, *, key: bool) -> None:
-        """Keeps the hash of the frame just counted, where hashes were asked for."""
+        """Keep the hash of the frame just counted, where hashes were asked for."""
         if self.hashes is not None:
             self.hashes.append(payload_hash(payload))
             self.keys.append(key)
@@ -267,7 +267,7 @@ def compare(
     fillers: Container[bytes] = frozenset(),
     keys: Sequence[int] = b"",
 ) -> Comparison:
-    """Lays the frames seen against those expected, all as ``payload_hash``.
+    """Lay the frames seen against those expected, all as ``payload_hash``.
 
     A frame that is the next expected one is that one, whatever else it may be; so equal frames (true silence in a
     recording, a still picture) are counted right as long as nothing is wrong.

@@ -103,7 +103,7 @@ class Dialogue:
         self._fmle_commands = 0  # releaseStream and FCPublish seen
 
     def on_command(self, command: Command) -> None:
-        """Answers a command.
+        """Answer a command.
 
         Raises:
             RemoteProtocolError: This server closes the connection on it.
@@ -118,7 +118,7 @@ class Dialogue:
             handler(self, command)
 
     def accept(self) -> None:
-        """Grants the publish that was asked for.
+        """Grant the publish that was asked for.
 
         Raises:
             LocalProtocolError: None was asked for.
@@ -128,7 +128,7 @@ class Dialogue:
         self._start()
 
     def refuse(self, refusal: Refusal) -> None:
-        """Refuses the publish that was asked for.
+        """Refuse the publish that was asked for.
 
         Raises:
             LocalProtocolError: None was asked for, or this server would have kicked the old publisher.
@@ -140,7 +140,7 @@ class Dialogue:
             self._refuse_duplicate()
 
     def close(self, reason: str) -> None:
-        """Ends everything; a second time does nothing."""
+        """End everything; a second time does nothing."""
         if self.state is ReceiveState.PUBLISHING:
             self.events.append(PublishEnded(reason))
         if self.state is not ReceiveState.CLOSED:
@@ -148,7 +148,7 @@ class Dialogue:
             self.events.append(CloseConnection(reason))
 
     def send(self, value: Parsed) -> None:
-        """Sends a message of this side."""
+        """Send a message of this side."""
         self._writer.message(serialise(value))
 
     # --- before the publish

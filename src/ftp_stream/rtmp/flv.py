@@ -220,7 +220,7 @@ _COMMAND_FRAME = 5
 
 
 def parse_video(body: Buffer) -> VideoTag:
-    """Takes the body of a video message apart.
+    """Take the body of a video message apart.
 
     Raises:
         RemoteProtocolError: The body is shorter than its own header.
@@ -264,7 +264,7 @@ def _signed24(value: int) -> int:
 
 
 def parse_audio(body: Buffer) -> AudioTag:
-    """Takes the body of an audio message apart.
+    """Take the body of an audio message apart.
 
     Raises:
         RemoteProtocolError: The body is shorter than its own header.

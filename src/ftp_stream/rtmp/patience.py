@@ -134,7 +134,7 @@ class TrackSet:
         return False
 
     def _note(self, time_ms: int) -> None:
-        """Counts a message and settles the set when there were enough."""
+        """Count a message and settle the set when there were enough."""
         habits = self._habits
         self._messages += 1
         if self._first_ms is None:

@@ -83,7 +83,7 @@ class ReceiveProtocol:
         return self._dialogue.state
 
     def receive(self, data: bytes, now: float) -> list[ReceiveEvent]:
-        """Takes bytes as they arrive."""
+        """Take bytes as they arrive."""
         self._now = now
         read_size = self.habits.read_size or len(data) or 1
         for start in range(0, len(data), read_size):
@@ -96,7 +96,7 @@ class ReceiveProtocol:
         return self._writer.take()
 
     def accept(self, now: float) -> list[ReceiveEvent]:
-        """Grants the publish that was asked for; returns what came behind the request.
+        """Grant the publish that was asked for; return what came behind the request.
 
         Raises:
             LocalProtocolError: None was asked for.
@@ -113,7 +113,7 @@ class ReceiveProtocol:
         return self._take_events()
 
     def refuse(self, refusal: Refusal, now: float) -> list[ReceiveEvent]:
-        """Refuses the publish that was asked for, in the way of this server; returns what came behind the request.
+        """Refuse the publish that was asked for, in the way of this server; return what came behind the request.
 
         Raises:
             LocalProtocolError: None was asked for, or this server would have kicked the old publisher.
@@ -124,7 +124,7 @@ class ReceiveProtocol:
         return self._take_events()
 
     def close(self, reason: str, now: float) -> list[ReceiveEvent]:
-        """Ends the connection: the server stops, another publisher takes the name, or the far end is gone."""
+        """End the connection: the server stops, another publisher takes the name, or the far end is gone."""
         self._now = now
         self._dialogue.close(reason)
         return self._take_events()
@@ -134,7 +134,7 @@ class ReceiveProtocol:
         return None if self.state is ReceiveState.CLOSED else self._patience.deadline()
 
     def check(self, now: float) -> list[ReceiveEvent]:
-        """Closes the connection, or pings the publisher, when it has been silent for too long."""
+        """Close the connection, or ping the publisher, when it has been silent for too long."""
         self._now = now
         if self.state is ReceiveState.CLOSED:
             return []

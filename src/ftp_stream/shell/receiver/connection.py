@@ -108,7 +108,7 @@ class Connection(asyncio.Protocol):
     # --- called by whoever holds it
 
     def drop(self, reason: str, *, reset: bool = False) -> None:
-        """Ends this connection."""
+        """End this connection."""
         now = self._loop.time()
         self._reason = reason
         if reset:
@@ -118,7 +118,7 @@ class Connection(asyncio.Protocol):
     # --- time
 
     def _watch(self) -> None:
-        """Sets the timer, where the next deadline is earlier than it; a later one is found when it fires."""
+        """Set the timer, where the next deadline is earlier than it; a later one is found when it fires."""
         deadline = self._rtmp.deadline()
         if deadline is None or self._hangs:
             return
@@ -134,14 +134,14 @@ class Connection(asyncio.Protocol):
         self._watch()
 
     def _hang(self) -> None:
-        """Stops reading, and looks at no clock: what was received last is all that this server ever sees."""
+        """Stop reading, and look at no clock: what was received last is all that this server ever sees."""
         self._hangs = True
         self._transport.pause_reading()
         if self._timer is not None:
             self._timer.cancel()
 
     def _rest_after(self, seconds: float, now: float) -> None:
-        """Reads nothing for as long as what was read should have taken."""
+        """Read nothing for as long as what was read should have taken."""
         # A buffer of the kernel's own choice would take megabytes at once, and a slow server look like a quick one
         self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _NARROW)
         self._transport.pause_reading()
@@ -166,7 +166,7 @@ class Connection(asyncio.Protocol):
     # --- events
 
     def _take(self, events: list[ReceiveEvent], now: float) -> None:
-        """Carries events out, and those that follow from them; sends what there is to send."""
+        """Carry events out, and those that follow from them; send what there is to send."""
         while events:
             following: list[ReceiveEvent] = []
             for event in events:
@@ -191,7 +191,7 @@ class Connection(asyncio.Protocol):
             self._recording.add(message)
 
     def _on_event(self, event: ReceiveEvent, now: float) -> list[ReceiveEvent]:
-        """Carries out one event, and returns what follows."""
+        """Carry out one event, and return what follows."""
         match event:
             case PublishRequested():
                 return self._on_request(event, now)

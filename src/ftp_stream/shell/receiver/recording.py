@@ -33,7 +33,7 @@ class Recording:
             self._give_up(error)
 
     def add(self, message: Message) -> None:
-        """Writes a media message."""
+        """Write a media message."""
         if self._file is None or message.type_id not in {flv.AUDIO, flv.VIDEO, flv.DATA}:
             return
         try:
@@ -42,7 +42,7 @@ class Recording:
             self._give_up(error)
 
     def close(self) -> Recorded:
-        """Completes the file."""
+        """Complete the file."""
         if self._file is not None:
             try:
                 self._file.close()

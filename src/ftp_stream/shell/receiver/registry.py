@@ -27,7 +27,7 @@ class Member(Protocol):
     gone: asyncio.Future[None]
 
     def drop(self, reason: str, *, reset: bool = False) -> None:
-        """Ends it."""
+        """End it."""
 
 
 class Registry:
@@ -63,12 +63,12 @@ class Registry:
         self._waiters: list[asyncio.Future[None]] = []
 
     def enter(self, member: Member) -> bool:
-        """Takes a connection in; False: there are too many."""
+        """Take a connection in; False: there are too many."""
         self.members.add(member)
         return len(self.members) <= _CONNECTIONS
 
     def leave(self, member: Member, reason: str) -> None:
-        """Forgets a connection that is gone."""
+        """Forget a connection that is gone."""
         self.members.discard(member)
         self.tell(Left(member.peer, reason))
 
@@ -85,7 +85,7 @@ class Registry:
         return None
 
     def began(self, stream: str, member: Member, now: float) -> StreamAudit:
-        """Notes a publish that is accepted, and returns the audit to feed."""
+        """Note a publish that is accepted, and return the audit to feed."""
         self.publishers[stream] = member
         audit = self.audits.get(stream)
         if audit is None:
@@ -95,11 +95,11 @@ class Registry:
         return audit
 
     def over(self, stream: str) -> None:
-        """Gives the name of a publish free."""
+        """Give the name of a publish free."""
         del self.publishers[stream]
 
     def tell(self, event: ReceiverEvent) -> None:
-        """Passes an event on."""
+        """Pass an event on."""
         if self._on_event is not None:
             self._on_event(event)
         self.wake()
@@ -113,7 +113,7 @@ class Registry:
         return self._record.with_stem(self._record.stem + number)
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        """Returns when the condition holds; it is looked at at every ``wake``."""
+        """Return when the condition holds; it is looked at at every ``wake``."""
         while not condition():
             waiter = asyncio.get_running_loop().create_future()
             self._waiters.append(waiter)
@@ -123,7 +123,7 @@ class Registry:
                 self._waiters.remove(waiter)
 
     def wake(self) -> None:
-        """Lets those who wait look again."""
+        """Let those who wait look again."""
         for waiter in self._waiters:
             if not waiter.done():
                 waiter.set_result(None)

@@ -59,7 +59,7 @@ class Receiver:
         )
 
     async def __aenter__(self) -> Self:
-        """Begins to listen.
+        """Begin to listen.
 
         Raises:
             ConfigError: The address cannot be listened on.
@@ -108,16 +108,16 @@ class Receiver:
         return len(self._registry.members)
 
     def drop(self, *, reset: bool = False) -> None:
-        """Ends all connections: with the bytes that wait and FIN, or by a TCP reset, as when a server dies."""
+        """End all connections: with the bytes that wait and FIN, or by a TCP reset, as when a server dies."""
         for member in list(self._registry.members):
             member.drop("the receiver ended it", reset=reset)
 
     def read_at(self, bytes_per_second: float | None) -> None:
-        """Reads each connection so fast from its next read on, whatever the habits say; None: as fast as it comes."""
+        """Read each connection so fast from its next read on, whatever the habits say; None: as fast as it comes."""
         self._registry.reads_per_second = bytes_per_second
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        """Returns when the condition holds; it is looked at whenever something was received or has ended.
+        """Return when the condition holds; it is looked at whenever something was received or has ended.
 
         Waits for ever: to be used within ``asyncio.timeout``.
         """
