@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ftp_stream.model import Attempts
 
 CLIP = Clip(seconds=0.4)
+ALAW = Clip(seconds=0.4, audio="pcm_alaw", sample_rate=8_000)  # its sound is encoded, and stands aside
 HEVC = Clip(seconds=0.4, video="libx265", audio="")
 COPY = Form(other_audio=DEFAULT_AUDIO)
 ONLY_AVC = Form(copied=frozenset({VideoCodec.AVC}), other_audio=DEFAULT_AUDIO)  # other pictures are refused
@@ -249,6 +250,55 @@ async def test_what_is_prepared_of_a_file_that_is_gone_is_dropped_with_what_stan
         assert len(stock.sidecars) == 1
         assert (stock.shelf.get(gone.id, None), set(stock.shelf.files)) == (None, {stays.id})
         assert stock.shelf.get(stays.id, COPY)
+
+
+async def test_of_what_is_far_off_only_is_kept_that_it_can_be_played(tmp_path: Path) -> None:
+    """What stands aside of it is dropped; its earlier failures count no more, and it is proven whole once for all."""
+    async with stocked(tmp_path) as stock:
+        far, near = (put(stock, name, ALAW) for name in ("10-31.mov", "10-32.mov"))
+        for file in (far, near):
+            stock.shelf.want(file, [COPY], newest=True)
+        await stock.after(2)
+        stock.shelf.keep({near.id})
+        assert len(stock.sidecars) == 1
+        assert (stock.shelf.get(far.id, None), set(stock.shelf.files)) == (None, {far.id, near.id})
+        assert stock.shelf.proven == {far.id, near.id}
+        stock.shelf.want(far, [COPY], newest=False)
+        await stock.after(3)
+        assert stock.shelf.get(far.id, COPY)
+        stock.shelf.forget({near.id})
+        assert set(stock.shelf.files) == stock.shelf.proven == {near.id}
+
+
+async def test_a_destination_that_cannot_have_a_file_passes_it_also_when_it_comes_long_after_the_other(
+    tmp_path: Path,
+) -> None:
+    async with stocked(tmp_path) as stock:
+        file = put(stock, "10-31.mp4", HEVC)
+        stock.shelf.want(file, [COPY], newest=False)
+        await stock.after(1)
+        stock.shelf.keep(())
+        stock.shelf.want(file, [ONLY_AVC], newest=False)
+        await stock.after(2)
+        assert stock.told[-1], "its camera must decide again"
+        stock.shelf.want(file, [ONLY_AVC], newest=False)
+        await stock.after(3)
+        assert stock.shelf.refused(file.id, ONLY_AVC)
+        assert stock.shelf.get(file.id, None)
+        assert stock.attempts == []
+
+
+async def test_what_could_be_prepared_once_and_cannot_again_counts_as_failed(tmp_path: Path) -> None:
+    async with stocked(tmp_path) as stock:
+        file = put(stock, "10-31.mp4")
+        stock.shelf.want(file, [COPY], newest=False)
+        await stock.after(1)
+        stock.shelf.keep(())
+        (stock.root / file.path).unlink()
+        stock.shelf.want(file, [COPY], newest=False)
+        await stock.after(2)
+        assert [each.count for each in stock.attempts] == [1]
+        assert not stock.shelf.files
 
 
 async def test_what_was_refused_of_a_file_that_is_gone_is_forgotten(tmp_path: Path) -> None:

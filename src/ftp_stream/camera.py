@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from ftp_stream.core.plan import decide
+from ftp_stream.core.reach import within_reach
 from ftp_stream.errors import StorageError
 from ftp_stream.model import Action, Form, VerdictKind
 from ftp_stream.offers import Offers
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from ftp_stream.config import CameraSettings
     from ftp_stream.ledger import Ledger
-    from ftp_stream.model import CameraState, FileFact, Plan, StreamState, Verdict
+    from ftp_stream.model import CameraState, FileFact, FileId, Plan, StreamState, Verdict
     from ftp_stream.pictures import Pictures
     from ftp_stream.report import CameraReport
     from ftp_stream.shell.preparer import Preparer
@@ -237,7 +238,7 @@ class Camera:
         newest = {verdict.file.id for verdict in plan.verdicts if verdict.kind is VerdictKind.NEWEST}
         for file in plan.prepare:
             self._shelf.want(file, self._forms(file, plan), newest=file.id in newest)
-        self._shelf.keep({file.id for file in plan.prepare})
+        self._shelf.keep(within_reach(plan, self._in_hand()))
 
     def _forms(self, file: FileFact, plan: Plan) -> set[Form]:
         """Return the forms in which a file is needed: those of the streams that have not passed it."""
@@ -252,9 +253,11 @@ class Camera:
 
     def _forget_segments(self, files: Sequence[FileFact]) -> None:
         """Drop prepared segments whose file is gone and that no stream has in hand."""
-        present = {file.id for file in files}
-        present.update(*(supply.in_hand for supply in self.supplies.values()))
-        self._shelf.forget(present)
+        self._shelf.forget(self._in_hand().union(file.id for file in files))
+
+    def _in_hand(self) -> frozenset[FileId]:
+        """Return the files that some stream has in hand now."""
+        return frozenset(file for supply in self.supplies.values() for file in supply.in_hand)
 
     async def _offer(self, plan: Plan, decided_for: Mapping[Supply, int]) -> None:
         """Give each stream that asks the segment that is decided for it, once it is prepared.

@@ -57,17 +57,19 @@ class Shelf:
         self._wanted: dict[FileId, frozenset[Form]] = {}
         self._refused: dict[FileId, dict[Form, str]] = {}  # in one form, while it may be played in another
         self._tried: dict[FileId, dict[Form, tuple[int, float]]] = {}  # likewise: how often it failed, and when
+        self._good: dict[FileId, Form] = {}  # of which something was prepared, if only for a while, and in which form
+        self._proven: set[FileId] = set()  # of these, the files that are known to be whole
         self._unproven: set[FileId] = set()  # newest files that could not be proven whole as they stand
 
     @property
     def files(self) -> Collection[FileId]:
-        """The files of which something is prepared."""
-        return self._ready.keys()
+        """The files of which something is prepared, or was and can be again."""
+        return self._good.keys()
 
     @property
     def proven(self) -> frozenset[FileId]:
         """The files that are known to be whole."""
-        return frozenset(file for file, ready in self._ready.items() if any(segment.whole for segment in ready))
+        return frozenset(self._proven)
 
     def get(self, file: FileId, form: Form | None) -> PreparedSegment | None:
         """Return a file's segment in a form, or in any (``None``), if it is there."""
@@ -89,27 +91,40 @@ class Shelf:
         if newest and file.id in self._unproven:
             return
         self._wanted[file.id] = wanted = frozenset(forms)
-        if file.id not in self._ready and self._refused.get(file.id, {}).keys() >= wanted:
+        refused = self._refused.get(file.id, {}).keys()
+        if file.id not in self._good and refused >= wanted:
             self._refused.pop(file.id, None)  # the form in which it might have been played is not wanted any more
             self._tried.pop(file.id, None)
+        elif file.id not in self._ready and refused & wanted:
+            wanted |= {self._good.get(file.id, form) for form in wanted}  # a stream needs some form of what it passes
         for form in wanted:
             key = (file.id, form)
             coming = any(making == file.id and may_suit(made, form) for making, made in self._tasks)
             if not coming and not self.refused(*key) and not self._rests(*key) and self.get(*key) is None:
                 self._tasks[key] = asyncio.create_task(self._prepare(file, form, newest=newest))
 
-    def keep(self, wanted: Collection[FileId]) -> None:
-        """Break off what is being prepared of files that nobody wants any more: encoding may take minutes."""
+    def keep(self, near: Collection[FileId]) -> None:
+        """Break off and drop what is prepared of files that nobody needs soon.
+
+        Encoding may take minutes, and the files that a dead destination lacks lie in the inbox for as long as it is
+        dead: what was encoded of them would fill the disk. It is prepared again when its turn comes.
+
+        Args:
+            near: The files that are in hand or wanted soon, as `core.reach.within_reach` says.
+        """
         for (file, _), task in self._tasks.items():
-            if file not in wanted:
+            if file not in near:
                 task.cancel()
+        for far in self._ready.keys() - near:
+            self._drop(far)
 
     def forget(self, present: Collection[FileId]) -> None:
         """Drop what is prepared of files that are gone."""
         for gone in self._ready.keys() - present:
             self._drop(gone)
         self._unproven &= set(present)
-        for known in (self._wanted, self._refused, self._tried):
+        self._proven &= set(present)
+        for known in (self._good, self._wanted, self._refused, self._tried):
             for gone in known.keys() - present:
                 known.pop(gone)
 
@@ -133,6 +148,7 @@ class Shelf:
             task.cancel()
         for file in list(self._ready):
             self._drop(file)
+        self._good.clear()
 
     def _drop(self, file: FileId) -> None:
         for segment in self._ready.pop(file):
@@ -148,6 +164,9 @@ class Shelf:
             return
         else:
             self._ready.setdefault(file.id, []).append(segment)
+            self._good[file.id] = form
+            if segment.whole:
+                self._proven.add(file.id)
             self._report.prepared(segment)
         finally:
             self._tasks.pop((file.id, form), None)
@@ -160,8 +179,10 @@ class Shelf:
             self._unproven.add(file.id)
             return
         reasons, tried = self._refused.setdefault(file.id, {}), self._tried.setdefault(file.id, {})
+        if file.id not in self._ready and self._good.get(file.id) == form:
+            del self._good[file.id]  # no more
         others = self._wanted.get(file.id, frozenset()) - {form} - reasons.keys() - tried.keys()
-        if file.id not in self._ready and not others:
+        if file.id not in self._good and not others:
             del self._refused[file.id], self._tried[file.id]  # in none: it is tried again as a whole
             count = await self._ledger.fail(self._camera, file, refused.reason)
         else:
