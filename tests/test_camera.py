@@ -100,18 +100,19 @@ async def test_what_a_dead_destination_lacks_does_not_fill_the_disk_and_is_there
         await eventually(lambda: len(sidecars(made)) <= 2 * (1 + AHEAD + BEHIND))
         assert await asked(two) == names[0]
         await eventually(lambda: camera._shelf.get(two.hands[0].segment.file, None))
-        await settled(camera)
+        await settled(made, camera)
         before = sidecars(made)
         for _ in range(3):  # a try that fails
             two.let_go()
             assert await asked(two) == names[0]
-            await settled(camera)
+            await settled(made, camera)
         assert sidecars(made) == before, "nothing is prepared again and again"
         assert [await asked(two) for _ in names[1:20]] == names[1:20]
 
 
-async def settled(camera: Camera) -> None:
-    """Wait until all that is wanted is prepared: of the turns since, none has begun anything."""
+async def settled(world: World, camera: Camera) -> None:
+    """Wait until all that is wanted is prepared and all else removed: of the turns since, none has begun anything."""
     for _ in range(3):
         camera.wake()
         await eventually(lambda: not camera._woken.is_set() and not camera._shelf._tasks)
+    await eventually(lambda: len(sidecars(world)) == len(camera._shelf._ready))

@@ -247,7 +247,7 @@ async def test_what_is_prepared_of_a_file_that_is_gone_is_dropped_with_what_stan
         await stock.after(2)
         assert len(stock.sidecars) == 2
         stock.shelf.forget({stays.id})
-        assert len(stock.sidecars) == 1
+        await eventually(lambda: len(stock.sidecars) == 1)
         assert (stock.shelf.get(gone.id, None), set(stock.shelf.files)) == (None, {stays.id})
         assert stock.shelf.get(stays.id, COPY)
 
@@ -260,7 +260,7 @@ async def test_of_what_is_far_off_only_is_kept_that_it_can_be_played(tmp_path: P
             stock.shelf.want(file, [COPY], newest=True)
         await stock.after(2)
         stock.shelf.keep({near.id})
-        assert len(stock.sidecars) == 1
+        await eventually(lambda: len(stock.sidecars) == 1)
         assert (stock.shelf.get(far.id, None), set(stock.shelf.files)) == (None, {far.id, near.id})
         assert stock.shelf.proven == {far.id, near.id}
         stock.shelf.want(far, [COPY], newest=False)

@@ -95,7 +95,7 @@ async def test_a_sidecar_lives_until_it_is_discarded(tmp_path: Path, inbox: Path
         assert payloads == expected.payloads
         preparer.discard(segment)
         preparer.discard(segment)
-        assert sidecars(tmp_path) == []
+        await until(lambda: not sidecars(tmp_path))
 
 
 async def test_no_sidecar_outlives_the_pool_or_a_crash_of_the_service(
@@ -362,6 +362,19 @@ async def test_one_waiter_may_leave(tmp_path: Path, inbox: Path, movie: FileFact
         assert (await stays).path == movie.path
         with pytest.raises(asyncio.CancelledError):
             await leaves
+
+
+async def test_what_is_discarded_last_goes_with_the_pool(tmp_path: Path, inbox: Path) -> None:
+    names = [f"{number}.ts" for number in range(4)]
+    for name in names:
+        make(inbox / name, CLIP)
+    async with preparing(tmp_path) as preparer:
+        segments = [await preparer.prepare(inbox, fact(inbox, name)) for name in names]
+        preparer.discard(segments[0])
+        for segment in segments[1:]:
+            preparer.discard(segment)
+    assert sidecars(tmp_path) == []
+    preparer.discard(segments[0])
 
 
 async def test_all_waiters_may_leave_at_any_moment(tmp_path: Path, inbox: Path) -> None:

@@ -11,7 +11,7 @@ import contextlib
 import os
 import sys
 import tempfile
-from concurrent.futures import Future, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -83,6 +83,7 @@ class Preparer:
             with_driver = [*encoding, encoder.value]
             self._slow[encoder] = Lane(encoders, f"encode-{encoder.value}", with_driver, ENCODING_DEADLINE)
         self._lanes = (self._quick, *dict.fromkeys(self._slow.values()))
+        self._remover = ThreadPoolExecutor(1, "remove")
         self._jobs: dict[_Key, _Job] = {}
         self._slates = Slates(self._make_slate)
         self._errands: set[Errand] = set()  # of all that was asked for and is not done
@@ -156,10 +157,16 @@ class Preparer:
         return await self._slates.get(request, image)
 
     def discard(self, segment: PreparedSegment) -> None:
-        """Remove the sidecar of a segment that nobody plays any more; harmless when done twice."""
-        if segment.sidecar:
-            with contextlib.suppress(OSError):
-                Path(segment.sidecar).unlink()
+        """Remove the sidecar of a segment that nobody plays any more, soon; harmless when done twice.
+
+        A thread does it: to free the blocks of an hour of encoded pictures takes a disk its time.
+        """
+        if not segment.sidecar:
+            return
+        try:
+            self._remover.submit(_remove, Path(segment.sidecar))
+        except RuntimeError:  # closed: of a job that ended too late for that, in its thread
+            _remove(Path(segment.sidecar))
 
     @property
     def kept_rights(self) -> tuple[str, ...]:
@@ -308,6 +315,7 @@ class Preparer:
         wait([work for work in list(self._unfinished) if not work.cancelled()], CLOSING)
         for lane in self._lanes:
             lane.end()
+        self._remover.shutdown(wait=False, cancel_futures=True)  # what is left to it goes with the rest
         with contextlib.suppress(StorageError):
             self._clear()
 
@@ -319,6 +327,11 @@ class Preparer:
                 left.unlink(missing_ok=True)
         except OSError as error:
             raise StorageError(f"cannot use {self._directory}: {error.strerror}") from error
+
+
+def _remove(sidecar: Path) -> None:
+    with contextlib.suppress(OSError):
+        sidecar.unlink()
 
 
 @dataclass(slots=True, eq=False)
