@@ -15,8 +15,20 @@ from tests.support.files import Clip, make
 from tests.support.prepared import prepare_file
 
 from ftp_stream.core.destinations import GENERIC, PRESETS
+from ftp_stream.core.plan import decide
 from ftp_stream.core.status import Board
-from ftp_stream.model import FileFact, FileId, Form, FrameTable, OrderKey, PreparedSegment, VideoCodec, VideoConfig
+from ftp_stream.model import (
+    CameraState,
+    FileFact,
+    FileId,
+    Form,
+    FrameTable,
+    OrderKey,
+    PlanSettings,
+    PreparedSegment,
+    VideoCodec,
+    VideoConfig,
+)
 from ftp_stream.report import CameraReport, StreamReport
 from ftp_stream.shell.frames import FrameReader
 from ftp_stream.shell.preparer import Preparer
@@ -178,3 +190,62 @@ def test_kinds_of_notes_without_end_take_no_memory_without_end() -> None:
     notes = [f"it is {one}{two}" for one in letters for two in letters[:5]]
     assert len(noted(*notes, *notes[-100:])) == len(notes)
     assert len(noted(*notes, notes[0])) == len(notes) + 1
+
+
+# --- encoding that is too slow ----------------------------------------------------------------------------------------
+
+ONLY_AVC = Form(copied=frozenset({VideoCodec.AVC}), encoded=True)
+ALL = Form(copied=frozenset(), encoded=True)
+
+
+class Turns:
+    """A camera that is slow to encode, as the status shows it."""
+
+    def __init__(self, path: Path, pool: ThreadPoolExecutor) -> None:
+        self.board = Board("", 1, time.time())
+        self.board.add_camera("gate", "/inbox")
+        self.report = CameraReport("gate", self.board, time.time)
+        made = hand(path, pool)
+        made.reader.close()
+        self._segment = made.segment
+
+    def prepared(self, form: Form, seconds: float, codec: VideoCodec = VideoCodec.AVC) -> None:
+        """Something was prepared, in so many seconds of encoding; 0: it was copied."""
+        video = replace(self._segment.video, codec=codec)
+        self.report.prepared(
+            replace(self._segment, form=form, video=video, encoded_video=seconds > 0, encoding_seconds=seconds)
+        )
+
+    def warned(self, *forms: Form) -> int:
+        """Take a turn, and return how many warnings stand."""
+        plan = decide([], CameraState({}), time.time(), PlanSettings())
+        self.report.turned(plan, {}, [], forms)
+        return len(self.board.status(time.time()).cameras[0].problems)
+
+
+@pytest.fixture
+def turns(tmp_path: Path, pool: ThreadPoolExecutor) -> Turns:
+    return Turns(make(tmp_path / "a.mp4", Clip(seconds=1.0)), pool)
+
+
+def test_encoding_that_is_too_slow_stands_until_it_keeps_up_and_is_told_once(turns: Turns) -> None:
+    with capture_logs() as logged:
+        for seconds in (9.0, 9.0, 0.1):
+            turns.prepared(ONLY_AVC, seconds)
+            assert turns.warned(ONLY_AVC) == (seconds > 1)
+    assert [entry["event"] for entry in logged] == ["encoding_slow", "encoding_keeps_up"]
+
+
+def test_once_the_camera_sends_what_is_copied_nothing_is_slow_any_more(turns: Turns) -> None:
+    turns.prepared(ONLY_AVC, 9.0)
+    turns.prepared(Form(), 0.0, VideoCodec.HEVC)
+    assert turns.warned(ONLY_AVC, Form()) == 1, "another destination takes what this one needs encoded"
+    turns.prepared(ONLY_AVC, 0.0)
+    assert turns.warned(ONLY_AVC, Form()) == 0
+
+
+def test_nor_once_no_destination_needs_it(turns: Turns) -> None:
+    turns.prepared(ALL, 9.0)
+    turns.prepared(ALL, 0.0)
+    assert turns.warned(replace(ALL, shape=None), Form()) == 1
+    assert turns.warned(Form()) == 0

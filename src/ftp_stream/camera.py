@@ -150,7 +150,7 @@ class Camera:
         self._prepare(plan)
         await self._offer(plan, decided_for)
         heads = {name: supply.head for name, supply in self.supplies.items()}
-        self._report.turned(plan, heads, scan.problems)
+        self._report.turned(plan, heads, scan.problems, {supply.form for supply in self.supplies.values()})
         await self._tidy(scan)
         for supply in self.supplies.values():
             self._pictures.keep_beside(supply, self._report.trouble)

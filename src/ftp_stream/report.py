@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from ftp_stream.core.status import Board
     from ftp_stream.core.uplink import SlowUplink
     from ftp_stream.errors import StorageError
-    from ftp_stream.model import OrderKey, Plan, PreparedSegment, Skip, Verdict
+    from ftp_stream.model import Form, OrderKey, Plan, PreparedSegment, Skip, Verdict
     from ftp_stream.supply import Hand, Supply
 
 __all__ = ["LARGE", "CameraReport", "StreamReport"]
@@ -181,6 +182,11 @@ def _words(fault: DestinationFault) -> str:
     return f"{fault.reason}: {fault.description}" if fault.description else fault.reason
 
 
+def _way(form: Form) -> Form:
+    """Return what decides how pictures are encoded, without what a session has fixed."""
+    return replace(form, audio=None, other_audio=None, shape=None)
+
+
 class CameraReport:
     """What one camera has to tell."""
 
@@ -190,16 +196,31 @@ class CameraReport:
         self._wall = wall
         self._log = structlog.get_logger().bind(camera=camera)
         self._standing: frozenset[str] = frozenset()
-        self._slow = ""  # what is said of encoding that is slower than real time
+        self._slow: dict[Form, str] = {}  # way of encoding that is slower than real time -> what is said of it
         self._noted: dict[str, None] = {}  # kinds of notes that were told, the oldest first
 
-    def turned(self, plan: Plan, heads: Mapping[str, OrderKey | None], problems: Iterable[str]) -> None:
-        """A decision was made; a problem that stands is logged once."""
+    def turned(
+        self,
+        plan: Plan,
+        heads: Mapping[str, OrderKey | None],
+        problems: Iterable[str],
+        forms: Iterable[Form],
+    ) -> None:
+        """A decision was made; a problem that stands is logged once.
+
+        Args:
+            plan: The decision.
+            heads: The last segment that each stream has in hand.
+            problems: What the scan of the inbox found wrong.
+            forms: What the streams need now: of another way of encoding nothing holds any more.
+        """
         standing = frozenset((*plan.warnings, *problems))
         for text in sorted(standing - self._standing):
             self._log.warning("inbox_problem", problem=text)
         self._standing = standing
-        slow = (self._slow,) if self._slow else ()
+        for gone in self._slow.keys() - set(map(_way, forms)):
+            del self._slow[gone]
+        slow = tuple(dict.fromkeys(self._slow.values()))
         self._board.post(scanned(self._name, self._wall(), plan, heads, slow))
 
     def carried_out(self, verdict: Verdict) -> None:
@@ -218,13 +239,18 @@ class CameraReport:
         for note in segment.notes:
             self._note(segment.path, note)
         if not segment.encoded_video:
+            codecs = {segment.video.codec, *(video.codec for _, video in segment.changes)}
+            for way in [way for way in self._slow if way.copied >= codecs]:  # which encodes no more
+                del self._slow[way]
             return
-        words = slowness(segment.table.duration_us, segment.encoding_seconds)
-        if words and not self._slow:
+        way, words = _way(segment.form), slowness(segment.table.duration_us, segment.encoding_seconds)
+        known = self._slow.pop(way, "")
+        if words:
+            self._slow[way] = words
+        if words and not known:
             self._log.warning("encoding_slow", file=segment.path, problem=words)
-        elif self._slow and not words:
+        elif known and not words:
             self._log.info("encoding_keeps_up", file=segment.path)
-        self._slow = words
 
     def _note(self, file: str, note: str) -> None:
         kind = _NUMBER.sub("#", note)
