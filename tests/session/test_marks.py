@@ -158,6 +158,7 @@ def test_the_rest_of_a_segment_left_out_completes_it(
     marks.take()
     assert noted.cursors[-1].complete
     assert (noted.supply.hands, noted.supply.held) == ([], hand)
+    assert (noted.status.segments, noted.status.skipped_seconds) == (0, pytest.approx(0.4)), "not all is confirmed"
 
 
 def test_a_segment_that_is_passed_waits_for_the_one_before_and_is_never_held(

@@ -79,5 +79,5 @@ class Marks:
             supply.skip(supply.stream, mark.left_out)
             if not hand.passed:
                 self._report.skipped(mark.left_out)
-        if supply.confirmed(hand, mark.gop):
+        if supply.confirmed(hand, mark.gop) and not mark.left_out:  # else its end was never there to confirm
             self._report.done(hand)
