@@ -374,9 +374,12 @@ async def test_new_settings_leave_unchanged_streams_alone(world: World, reel: Re
             world.plan = replace(world.plan, max_lag=600.0)
             await service.reload(world.settings())
             await eventually(lambda: seen(receiver, f"{key}2").live)
+            pictures = world.state / "pictures"
+            await eventually(lambda: len(list(pictures.glob("*.still"))) == 2)
             del world.urls["two"]
             await service.reload(world.settings())
             await eventually(lambda: not seen(receiver, f"{key}2").live)
+            assert [path.name for path in pictures.iterdir()] == ["gate~one.still"], "of what is gone none is kept"
             await until_seen(receiver, key, reel, 3)
         assert seen(receiver, key).publish_count == 1
         assert compared(reel, seen(receiver, key), "video", reel.files[:3]).perfect

@@ -18,7 +18,7 @@ from ftp_stream.shell.stills import Still, Stills
 from ftp_stream.supply import Hand
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from concurrent.futures import Executor
     from pathlib import Path
 
@@ -113,6 +113,15 @@ class Pictures:
         kept = self._kept.pop(stream, None)
         if kept and kept.task:
             kept.task.cancel()
+
+    async def remove(self, streams: Iterable[str]) -> None:
+        """Remove the pictures of streams that will not come again.
+
+        Raises:
+            StorageError: The disk failed.
+        """
+        for stream in streams:
+            await self._in_thread(self._stills.remove, stream)
 
     async def _save(self, stream: str, held: Hand) -> None:
         segment = held.segment

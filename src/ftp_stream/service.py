@@ -158,10 +158,12 @@ class Service:
                 return
             self._settings = settings
             wanted = {camera.name: camera for camera in settings.cameras}
+            before = {name for running in self._cameras.values() for name in running.streams}
             for name, running in list(self._cameras.items()):
                 if not _same_inbox(running.camera.settings, wanted.get(name)):
                     await self._end_camera(name)
             problems = [problem for camera in settings.cameras if (problem := await self._apply(camera))]
+            await self._remove_pictures(before - {name for camera in settings.cameras for name in _names(camera)})
             self._log.info("reloaded", cameras=len(self._cameras))
         if problems:
             raise problems[0]
@@ -312,6 +314,12 @@ class Service:
         except StorageError as error:
             self._trouble(error)
 
+    async def _remove_pictures(self, streams: Iterable[str]) -> None:
+        try:
+            await self._pictures.remove(streams)
+        except StorageError as error:
+            self._trouble(error)
+
     async def _supervised(self, name: str, life: Callable[[], Awaitable[None]]) -> None:
         """Run a part; where a fault of this program ends it, the rest goes on and it is started again."""
         while True:
@@ -380,6 +388,11 @@ class Service:
         await self._keep_pictures(supply for running in cameras for supply in running.camera.supplies.values())
         for name in list(self._cameras):
             await self._drop_camera(name)
+
+
+def _names(camera: CameraSettings) -> list[str]:
+    """Return the names of a camera's streams."""
+    return [f"{camera.name}/{destination.name}" for destination in camera.destinations]
 
 
 def _same_inbox(old: CameraSettings, new: CameraSettings | None) -> bool:

@@ -203,3 +203,15 @@ def test_a_state_directory_that_is_none_is_told(tmp_path: Path) -> None:
     (tmp_path / "state").write_bytes(b"")
     with pytest.raises(StorageError, match="cannot keep the last picture"):
         Stills(tmp_path / "state").save(STREAM, STILL, PICTURE)
+
+
+def test_what_is_removed_is_gone_and_of_no_other_stream(tmp_path: Path) -> None:
+    stills = Stills(tmp_path)
+    for stream in ("gate/one", "gate/two"):
+        stills.save(stream, STILL, b"picture")
+    stills.remove("gate/one")
+    stills.remove("gate/one")
+    assert stills.open("gate/one") is None
+    found = stills.open("gate/two")
+    assert found
+    os.close(found[1])

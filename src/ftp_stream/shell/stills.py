@@ -83,6 +83,18 @@ class Stills:
         os.close(descriptor)
         return None
 
+    def remove(self, stream: str) -> None:
+        """Remove the picture of a stream; harmless where there is none.
+
+        Raises:
+            StorageError: The disk failed.
+        """
+        path = self._path(stream)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise StorageError(f"cannot remove the last picture {path}: {error.strerror}") from error
+
     def _path(self, stream: str) -> Path:
         return self._directory / (stream.replace("/", "~") + ".still")  # no name has that character
 
