@@ -23,13 +23,18 @@ from ftp_stream.errors import StorageError
 from ftp_stream.model import NewestPolicy
 from ftp_stream.rtmp.audit import StreamAudit
 from ftp_stream.rtmp.habits import NODE_MEDIA_SERVER
+from ftp_stream.service import Service
+from ftp_stream.shell.journal import Journal
 from ftp_stream.shell.receiver import Receiver
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from tests.support.world import Reel
+
+    from ftp_stream.model import Cursor
+    from ftp_stream.supply import Supply
 
 FAST = 8.0  # times real time, so that a test of many seams takes seconds
 
@@ -333,6 +338,35 @@ async def test_a_stop_ends_within_five_seconds_with_a_goodbye(world: World, reel
         audit = seen(receiver, key)
         await eventually(lambda: not audit.live)
         assert len(audit.hashes("video")) % 25 == 0, "whole GOPs only"
+
+
+class Ending(Service):
+    """A service that looks, before it keeps the last pictures, what is known of its stream and what is on the disk."""
+
+    known: Cursor | None = None
+    written: Cursor | None = None
+
+    async def _keep_pictures(self, supplies: Iterable[Supply]) -> None:
+        self.known = self._ledger.cursor("gate/one")
+        with Journal(self._settings.state_dir / "journal.db", read_only=True) as journal:
+            self.written = journal.state("gate", ["gate/one"]).streams["gate/one"].cursor
+        await super()._keep_pictures(supplies)
+
+
+async def test_when_it_ends_the_journal_is_written_before_anything_that_may_take_too_long(
+    world: World, reel: Reel, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also of the GOP in hand, which is sent to its end."""
+    monkeypatch.setattr("tests.support.world.Service", Ending)
+    world.catchup_rate = 1.0
+    async with Receiver(hashes=True) as receiver:
+        world.urls = {"one": receiver.url(key=key)}
+        world.upload(*reel.files[:3])
+        async with world.running() as service:
+            await eventually(lambda: len(seen(receiver, key).hashes("video")) > 30)
+        assert isinstance(service, Ending)
+        assert service.known
+        assert service.known == service.written
 
 
 async def test_a_disk_that_takes_no_pictures_delays_the_end_by_no_more_for_many_cameras(
