@@ -45,11 +45,11 @@ def seen(receiver: Receiver, key: str) -> StreamAudit:
     return receiver.audits.get(f"live/{key}", StreamAudit(hashes=True))
 
 
-def upload_as(world: World, path: Path, second: int, suffix: str = "") -> str:
-    """Bring a file in under the name of another moment; return that name."""
+def upload_as(world: World, path: Path, second: int, suffix: str = "", lasts: float = 4.0) -> str:
+    """Bring a file in under the name of another moment, written when it ends; return that name."""
     name = f"20260101_0000{second:02}{suffix}.mp4"
     shutil.copy2(path, world.inbox / name)
-    os.utime(world.inbox / name, (START + second + 4, START + second + 4))
+    os.utime(world.inbox / name, (START + second + lasts, START + second + lasts))
     return name
 
 
@@ -131,7 +131,7 @@ async def test_a_clip_inside_another_is_passed_over(world: World, tmp_path: Path
     async with Receiver(hashes=True) as receiver:
         world.urls = {"one": receiver.url(key=key)}
         upload_as(world, reel.files[0], 7)
-        inside = upload_as(world, short.files[0], 8)
+        inside = upload_as(world, short.files[0], 8, lasts=2.0)
         upload_as(world, reel.files[2], 12)
         world.upload_end(reel)
         async with world.running():

@@ -199,3 +199,22 @@ def test_nothing_new_is_left_out_but_to_the_next_key_frame(times: list[int], shi
     elif gop:
         assert begins + starts[gop - 1] <= until - 0.05, "the key frame before it had shown nothing old"
         assert begins <= until - CERTAIN + 1e-6
+
+
+@pytest.mark.parametrize(
+    ("starts", "apart", "gop"),
+    [
+        (50.0, None, 5),  # nothing is known of the writing
+        (50.0, 10.0, 5),  # as much later as there is new in it
+        (50.0, 14.9, 5),
+        (50.0, 15.1, 0),  # nearer to all of its own length: recorded after the one before, by a clock that stepped back
+        (50.0, -3600.0, 5),  # uploaded in another order
+        (30.0, 10.0, None),  # inside; uploaded a moment after the other
+        (30.0, 10.1, 0),
+    ],
+)
+def test_files_that_were_written_a_whole_recording_apart_do_not_overlap(
+    starts: float, apart: float | None, gop: int | None
+) -> None:
+    clip = table(*(2.0 * number for number in range(10)), seconds=20.0)
+    assert join(clip, START + starts, (START, START + 60.0), apart) == gop

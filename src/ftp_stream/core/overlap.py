@@ -65,8 +65,8 @@ def join(
         return 0
     began, until = before
     seconds, overlap = table.duration_us / 1e6, until - starts_at
-    if starts_at < began or (apart is not None and apart > seconds - overlap / 2):
-        return 0
+    if starts_at < began or (apart is not None and apart > seconds - min(overlap, seconds) / 2):
+        return 0  # a recording after the one before is written at least its own length later
     certain = CERTAIN + _DRIFT * (until - began)
     if overlap < certain or (began % _COARSE == 0 and starts_at % _COARSE == 0):
         return 0
