@@ -561,6 +561,7 @@ def test_an_authority_is_found_from_the_inside_out(tmp_path: Path) -> None:
         ('state_dir = "/x/y/state"\n' + camera("a", "/x/y"), "STATE_DIR"),
         (camera() + DESTINATION.format(url=url(host="q")) + DESTINATION.format(url=url(host="q")), "'q.example'"),
     ],
+    ids=lambda value: value if "[[camera]]" not in value else "toml",  # names in it are random
 )
 def test_a_fault_in_the_file_is_told_once(tmp_path: Path, toml: str, what: str) -> None:
     assert [problem for problem in refused(tmp_path, toml=toml) if what in problem], refused(tmp_path, toml=toml)
