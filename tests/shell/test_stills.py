@@ -7,8 +7,7 @@ import os
 import secrets
 import stat
 from dataclasses import replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 from zlib import crc32
 
 import pytest
@@ -21,6 +20,9 @@ from ftp_stream.core.frames import MAX_FRAME_BYTES
 from ftp_stream.errors import StorageError
 from ftp_stream.model import VideoCodec, VideoConfig
 from ftp_stream.shell.stills import Still, Stills
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 STREAM = f"{secrets.token_hex(3)}/{secrets.token_hex(3)}"
 STILL = Still(
@@ -110,29 +112,38 @@ def test_only_its_owner_may_see_it(tmp_path: Path) -> None:
 # --- damage -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Stills, Path, bytes]:
+    """A picture that was saved once: to save one waits for the disk, too long for each of many cases."""
+    state = tmp_path_factory.mktemp("state")
+    stills = Stills(state)
+    stills.save(STREAM, STILL, PICTURE)
+    path = place(state)
+    return stills, path, path.read_bytes()
+
+
 @settings(deadline=None)
 @given(st.data())
-def test_a_file_that_is_damaged_anywhere_counts_as_none(data: st.DataObject) -> None:
-    before = open_files()
-    with TemporaryDirectory() as name:
-        stills = Stills(Path(name))
-        stills.save(STREAM, STILL, PICTURE)
-        path = place(Path(name))
-        content = bytearray(path.read_bytes())
-        at = data.draw(st.integers(0, len(content) - 1) | st.integers(0, 600))
-        content[at] ^= data.draw(st.integers(1, 255))
-        path.write_bytes(content)
-        assert kept(stills) is None
-        path.write_bytes(path.read_bytes()[:at])
-        assert kept(stills) is None
-    assert open_files() == before
+def test_a_file_that_is_damaged_anywhere_counts_as_none(saved: tuple[Stills, Path, bytes], data: st.DataObject) -> None:
+    stills, path, whole = saved
+    at = data.draw(st.integers(0, len(whole) - 1) | st.integers(0, 600))
+    content = bytearray(whole)
+    content[at] ^= data.draw(st.integers(1, 255))
+    path.write_bytes(content)
+    assert kept(stills) is None
+    path.write_bytes(content[:at])
+    assert kept(stills) is None
+    path.write_bytes(whole)
+    assert kept(stills) == (STILL, PICTURE)
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b" ", b"00000000 \n", b"{}\n", bytes(5_000), b"[" * 200_000])
 def test_a_file_that_is_another_thing_counts_as_none(tmp_path: Path, content: bytes) -> None:
     Stills(tmp_path).save(STREAM, STILL, PICTURE)
     place(tmp_path).write_bytes(content)
+    before = open_files()
     assert kept(Stills(tmp_path)) is None
+    assert open_files() == before
 
 
 @pytest.mark.parametrize(
